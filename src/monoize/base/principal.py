@@ -1,0 +1,106 @@
+"""Who is calling, and what they may do: the one answer for every kind of credential.
+
+Permissions are plain words; a role is a set of them; the scopes of a credential can only take away. A new room
+adds its words to `ROLE_PERMISSIONS`, nowhere else.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Final, Literal
+
+Role = Literal["super_admin", "admin", "user", "deployer", "viewer"]
+UserRole = Literal["super_admin", "admin", "user"]
+TokenRole = Literal["admin", "deployer", "viewer"]
+
+Permission = Literal[
+    "self",  # see and change one's own account, sessions and keys
+    "users.read",
+    "users.write",
+    "keys.read",
+    "keys.write",
+    "tokens.read",
+    "tokens.write",
+    "tenants.read",
+    "tenants.write",
+    "audit.read",
+    "impersonate",
+]
+
+_EVERYTHING_BUT_IMPERSONATION: Final = frozenset[Permission](
+    {
+        "self",
+        "users.read",
+        "users.write",
+        "keys.read",
+        "keys.write",
+        "tokens.read",
+        "tokens.write",
+        "tenants.read",
+        "tenants.write",
+        "audit.read",
+    }
+)
+
+ROLE_PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = {
+    "super_admin": _EVERYTHING_BUT_IMPERSONATION,
+    "admin": _EVERYTHING_BUT_IMPERSONATION,
+    "user": frozenset({"self"}),
+    "deployer": frozenset({"self", "tenants.read"}),
+    "viewer": frozenset({"self"}),
+}
+
+# A service token acts for a user only when its scopes name this word: no role brings it along.
+SCOPES: Final[frozenset[Permission]] = _EVERYTHING_BUT_IMPERSONATION | {"impersonate"}
+
+PrincipalKind = Literal["user", "token", "api_key", "visitor", "system"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Principal:
+    """One authenticated caller. `user_id` is whose money and data it is; `via` who acted in their name."""
+
+    kind: PrincipalKind
+    id: str
+    name: str
+    role: Role
+    tenant_id: str | None
+    permissions: frozenset[Permission]
+    user_id: str | None = None
+    session_id: str | None = None
+    via: str | None = None
+
+    @property
+    def label(self) -> str:
+        """How the audit log and the request log name this caller."""
+        return f"{self.kind}:{self.name}"
+
+    def may(self, permission: Permission) -> bool:
+        return permission in self.permissions
+
+
+SYSTEM: Final = Principal(
+    kind="system", id="system", name="monoize", role="super_admin", tenant_id=None, permissions=frozenset()
+)
+"""Monoize itself: what it does at start and in the background."""
+
+VISITOR: Final = Principal(
+    kind="visitor", id="visitor", name="visitor", role="viewer", tenant_id=None, permissions=frozenset()
+)
+"""Somebody who has not signed in, and may do only what a link in their hands says."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Call:
+    """One request by one principal: what an action must know of its caller to decide and to audit."""
+
+    principal: Principal
+    request_id: str
+    ip: str | None = None
+
+
+def permissions_of(role: Role, scopes: frozenset[Permission] | None) -> frozenset[Permission]:
+    """What a role may do once its credential's scopes (None: unrestricted) have been applied."""
+    granted = ROLE_PERMISSIONS[role]
+    if scopes is None:
+        return granted
+    return (granted & scopes) | (scopes & {"impersonate"})
