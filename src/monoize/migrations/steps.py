@@ -1,0 +1,41 @@
+"""What a migration may do: steps that can be taken again after a crash in the middle.
+
+SQLite and PostgreSQL roll a broken migration back; MySQL commits every statement by itself. So each step first
+looks whether it was already taken.
+"""
+
+from alembic import op
+from sqlalchemy import Column, MetaData, Table, inspect
+from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy.sql.schema import SchemaItem
+
+from monoize.infra.columns import NAMES, TABLE_OPTIONS
+from monoize.infra.triggers import trigger_names, triggers_of
+
+
+def create_table(name: str, *items: SchemaItem, append_only: bool = False) -> None:
+    """Create a table with its indexes and the triggers that its columns ask for."""
+    table = _declared(name, *items, append_only=append_only)
+    connection = op.get_bind()
+    connection.execute(CreateTable(table, if_not_exists=True))
+    present = {index["name"] for index in inspect(connection).get_indexes(name)}
+    for index in sorted(table.indexes, key=lambda index: str(index.name)):
+        if index.name not in present:
+            connection.execute(CreateIndex(index))
+    existing = trigger_names(connection)
+    for trigger in triggers_of(table, connection.dialect):
+        if trigger.name not in existing:
+            for statement in trigger.statements:
+                connection.exec_driver_sql(statement)
+
+
+def _declared(name: str, *items: SchemaItem, append_only: bool) -> Table:
+    """The table as this migration means it, beside stubs of the tables that it refers to."""
+    metadata = MetaData(naming_convention=NAMES)
+    table = Table(name, metadata, *items, info={"append_only": append_only}, **TABLE_OPTIONS)
+    for constraint in table.foreign_key_constraints:
+        for key in constraint.elements:
+            target, _, column = key.target_fullname.partition(".")
+            if target not in metadata.tables:
+                Table(target, metadata, Column(column, key.parent.type, primary_key=True))
+    return table
