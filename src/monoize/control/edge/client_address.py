@@ -1,0 +1,87 @@
+"""Where a request comes from, believing forwarding headers only from proxies that the operator named."""
+
+import ipaddress
+from collections.abc import Sequence
+
+from starlette.datastructures import Headers
+
+from monoize.base.errors import StartupProblem
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+def parse_networks(texts: Sequence[str]) -> tuple[Network, ...]:
+    try:
+        return tuple(ipaddress.ip_network(text, strict=False) for text in texts)
+    except ValueError as problem:
+        raise StartupProblem(f"trusted_proxies: {problem}") from problem
+
+
+def parse_address(text: str) -> Address | None:
+    """An address as proxies write it: bare, with a port or zone, bracketed, quoted. None when it is none."""
+    text = text.strip().strip('"')
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address
+
+
+def client_address(peer: str | None, headers: Headers, trusted: Sequence[Network]) -> str | None:
+    """Walk from the socket outwards, past trusted proxies, to the first address nobody vouches for.
+
+    None when the headers contradict each other: then the proxy wrote one of them and let the caller's own pass in
+    the other, and nobody can say which.
+    """
+    address = parse_address(peer) if peer else None
+    if address is None or not _within(address, trusted):
+        return str(address) if address else None
+    chains = _chains(headers)
+    for step in range(1, max(map(len, chains), default=0) + 1):
+        named = {parse_address(chain[-step]) for chain in chains if len(chain) >= step}
+        if len(named) > 1:
+            return None
+        earlier = named.pop()
+        if earlier is None:
+            break
+        address = earlier
+        if not _within(address, trusted):
+            break
+    return str(address)
+
+
+def is_trusted(peer: str | None, trusted: Sequence[Network]) -> bool:
+    address = parse_address(peer) if peer else None
+    return address is not None and _within(address, trusted)
+
+
+def _within(address: Address, networks: Sequence[Network]) -> bool:
+    return any(address in network for network in networks)
+
+
+def _chains(headers: Headers) -> list[list[str]]:
+    """What each header says about the way here, the nearest hop last."""
+    forwarded = ",".join(headers.getlist("forwarded"))
+    chain = ",".join(headers.getlist("x-forwarded-for"))
+    real = headers.get("x-real-ip")
+    return [
+        hops
+        for hops in (
+            [_forwarded_for(element) for element in forwarded.split(",")] if forwarded else [],
+            chain.split(",") if chain else [],
+            [real] if real else [],
+        )
+        if hops
+    ]
+
+
+def _forwarded_for(element: str) -> str:
+    """Whom one element of `Forwarded` names; empty when it names nobody."""
+    pairs = (pair.strip().partition("=") for pair in element.split(";"))
+    return next((value for name, _, value in pairs if name.lower() == "for"), "")

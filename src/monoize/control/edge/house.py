@@ -1,0 +1,53 @@
+"""What `main` puts together and every request may use."""
+
+import dataclasses
+from typing import Annotated, Protocol
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection, Request
+
+from monoize.base.principal import Principal
+from monoize.infra.audit_log import AuditLog
+from monoize.infra.counters import Counters
+from monoize.infra.db import Database
+from monoize.infra.sealed import Seal
+from monoize.infra.settings import Settings
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Presented:
+    """What a request shows of itself, before anybody believed it."""
+
+    bearer: str | None = None
+    session: str | None = None
+    authjs_session: str | None = None
+    act_for: str | None = None
+    ip: str | None = None
+
+
+class Authenticator(Protocol):
+    async def authenticate(self, presented: Presented) -> Principal:
+        """Say who it is, or raise Unauthenticated, Forbidden or TooMany."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class House:
+    settings: Settings
+    database: Database
+    seal: Seal
+    audit_log: AuditLog
+    counters: Counters
+    authenticator: Authenticator
+
+
+def house_of(connection: HTTPConnection) -> House:
+    house: House = connection.app.state.house
+    return house
+
+
+def _house(request: Request) -> House:
+    return house_of(request)
+
+
+HouseHere = Annotated[House, Depends(_house)]
