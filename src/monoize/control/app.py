@@ -1,0 +1,48 @@
+"""The control API: every room's routes under /api, behind the same outer layers."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Final
+
+from fastapi import APIRouter, FastAPI
+
+import monoize
+from monoize.control.audit import api as audit_api
+from monoize.control.edge import problem
+from monoize.control.edge.request_context import RequestContext
+from monoize.control.identity import api as identity_api
+from monoize.infra.settings import Settings
+
+DESCRIPTION: Final = (
+    "One login, one ledger, one audit log over models, agents, machines, services and coding CLIs. "
+    "Errors are problem+json with a stable `code`. A creating POST may carry an `Idempotency-Key`."
+)
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+def make_app(settings: Settings, lifespan: Lifespan) -> FastAPI:
+    app = FastAPI(
+        title="Monoize",
+        version=monoize.__version__,
+        description=DESCRIPTION,
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        redirect_slashes=False,
+        responses=problem.DOCUMENTED,
+    )
+    problem.install(app)
+    app.add_middleware(RequestContext, settings=settings)
+    rooms = APIRouter(prefix="/api")
+    rooms.include_router(identity_api.router())
+    rooms.include_router(audit_api.router)
+    app.include_router(rooms)
+    app.add_api_route("/healthz", health, tags=["health"])
+    return app
+
+
+async def health() -> dict[str, str]:
+    """Answers once the house is open: database reached, schema current, master key right."""
+    return {"status": "ok", "version": monoize.__version__}

@@ -1,0 +1,139 @@
+"""/api/auth/providers: signing in with a foreign account.
+
+A browser walks this way, not a program: what is refused leads back to the sign-in page, which knows the code.
+"""
+
+import dataclasses
+import datetime as dt
+import json
+import secrets
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Path, Query, Request
+from fastapi.routing import APIRoute
+from starlette.responses import RedirectResponse, Response
+
+from monoize.base.clock import utc_now
+from monoize.base.errors import Refusal
+from monoize.control.edge.house import House, HouseHere
+from monoize.control.identity.actions import foreign_sign_in
+from monoize.control.identity.api.entrance import (
+    bound_attempts,
+    open_session,
+    open_to_strangers,
+    set_cookie,
+    visiting,
+)
+from monoize.control.identity.drivers.sign_in_provider import Handshake, SignInProvider
+from monoize.control.identity.errors import NoSuchProvider, SignInFailed
+from monoize.control.identity.services import Identity, IdentityHere, public_address
+from monoize.infra.sealed import SealBroken
+
+
+class _Walk(APIRoute):
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        answer = super().get_route_handler()
+
+        async def step(request: Request) -> Response:
+            try:
+                return await answer(request)
+            except Refusal as refusal:
+                return RedirectResponse(f"/login?refused={refusal.code}", 303)
+
+        return step
+
+
+router = APIRouter(prefix="/auth/providers", tags=["auth"], route_class=_Walk)
+
+HANDSHAKE_COOKIE: Final = "monoize_handshake"
+HANDSHAKE_TTL: Final = dt.timedelta(minutes=10)
+
+ProviderName = Annotated[str, Path(max_length=64)]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ProviderSummary:
+    name: str
+    title: str
+    start: str
+
+
+@router.get("")
+async def list_providers(identity: IdentityHere) -> list[ProviderSummary]:
+    return [
+        ProviderSummary(name, provider.title, f"/api/auth/providers/{name}/start")
+        for name, provider in identity.providers.items()
+    ]
+
+
+@router.get("/{name}/start", status_code=303, response_class=RedirectResponse)
+async def start(name: ProviderName, request: Request, house: HouseHere, identity: IdentityHere) -> Response:
+    provider = _provider(identity, name)
+    await bound_attempts(request, house)
+    handshake = Handshake(
+        state=secrets.token_urlsafe(32),
+        verifier=secrets.token_urlsafe(64),
+        nonce=secrets.token_urlsafe(32),
+        redirect_uri=f"{public_address(request, house)}/api/auth/providers/{name}/callback",
+    )
+    answer = RedirectResponse(await provider.authorization_url(handshake), 303)
+    answer.set_cookie(
+        HANDSHAKE_COOKIE,
+        _sealed(house, name, handshake),
+        max_age=int(HANDSHAKE_TTL.total_seconds()),
+        path=f"/api/auth/providers/{name}",
+        httponly=True,
+        secure=request.state.https,
+        samesite="lax",
+    )
+    return answer
+
+
+@router.get("/{name}/callback", status_code=303, response_class=RedirectResponse)
+async def finish(
+    name: ProviderName,
+    request: Request,
+    house: HouseHere,
+    identity: IdentityHere,
+    state: Annotated[str, Query(max_length=256)] = "",
+    code: Annotated[str, Query(max_length=4096)] = "",
+) -> Response:
+    provider = _provider(identity, name)
+    handshake = _opened(house, name, request.cookies.get(HANDSHAKE_COOKIE, ""))
+    if not code or not secrets.compare_digest(state.encode(), handshake.state.encode()):
+        raise SignInFailed
+    who = await provider.identity(handshake, code)
+    async with house.database.read() as tx:
+        user = await foreign_sign_in.user_of(tx, name, who)
+    if user is None:
+        may_create = await open_to_strangers(house)
+        async with house.audit_log.change(visiting(request)) as change:
+            user = await foreign_sign_in.link_or_create(change, name, who, may_create=may_create)
+    async with house.database.write() as tx:
+        await foreign_sign_in.keep_credentials(tx, house.seal, name, who)
+    answer = RedirectResponse("/", 303)
+    set_cookie(request, answer, await open_session(request, house, user, name))
+    answer.delete_cookie(HANDSHAKE_COOKIE, path=f"/api/auth/providers/{name}")
+    return answer
+
+
+def _provider(identity: Identity, name: str) -> SignInProvider:
+    if name not in identity.providers:
+        raise NoSuchProvider
+    return identity.providers[name]
+
+
+def _sealed(house: House, name: str, handshake: Handshake) -> str:
+    content = {**dataclasses.asdict(handshake), "until": (utc_now() + HANDSHAKE_TTL).timestamp()}
+    return house.seal.seal(json.dumps(content), "handshake", name)
+
+
+def _opened(house: House, name: str, cookie: str) -> Handshake:
+    try:
+        content = json.loads(house.seal.open(cookie, "handshake", name))
+    except SealBroken:
+        raise SignInFailed from None
+    if content.pop("until") < utc_now().timestamp():
+        raise SignInFailed
+    return Handshake(**content)

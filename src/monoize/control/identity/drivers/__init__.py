@@ -1,0 +1,1 @@
+"""Foreign systems of the room: mail servers and sign-in providers."""
