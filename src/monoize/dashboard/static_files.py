@@ -1,0 +1,37 @@
+"""Style sheet and icon. Their addresses carry a hash of their content, so browsers may keep them for a year."""
+
+import functools
+import hashlib
+from pathlib import Path
+from typing import Final
+
+from starlette import staticfiles
+from starlette.datastructures import QueryParams
+from starlette.responses import Response
+from starlette.types import Scope
+
+MOUNT: Final = "/static"
+_FOLDER: Final = Path(__file__).parent / "static"
+_VERSION_CHARS: Final = 12
+
+
+@functools.cache
+def _version(name: str) -> str:
+    return hashlib.sha256((_FOLDER / name).read_bytes()).hexdigest()[:_VERSION_CHARS]
+
+
+def address(name: str) -> str:
+    return f"{MOUNT}/{name}?v={_version(name)}"
+
+
+class StaticFiles(staticfiles.StaticFiles):
+    def __init__(self) -> None:
+        super().__init__(directory=_FOLDER)
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        answer = await super().get_response(path, scope)
+        asked = QueryParams(scope["query_string"]).get("v")
+        # An address with another version is asked for by a page older or newer than this file.
+        lasting = answer.status_code < 400 and asked == _version(path)
+        answer.headers["cache-control"] = "public, max-age=31536000, immutable" if lasting else "no-cache"
+        return answer
