@@ -1,0 +1,87 @@
+"""The `monoize` command: its nouns and verbs, and the one place where every ending gets its exit code.
+
+A client of the control API; only serve, init, db and config reach inside, by way of `monoize.main`. Starting is
+kept cheap: whatever takes long to load is imported by the command that needs it.
+"""
+
+import sys
+from typing import NoReturn
+
+import click
+
+import monoize as package
+from monoize.base.errors import StartupProblem
+from monoize.cli import show
+from monoize.cli.audit import audit
+from monoize.cli.completion import completion
+from monoize.cli.config import config
+from monoize.cli.db import db
+from monoize.cli.failure import Exit, Failure
+from monoize.cli.invocation import Invocation
+from monoize.cli.keys import keys
+from monoize.cli.login import login, logout, whoami
+from monoize.cli.serve import init, serve
+from monoize.cli.tenants import tenants
+from monoize.cli.tokens import tokens
+from monoize.cli.users import users
+from monoize.cli.verb import environment_options, json_option, server_options
+
+EPILOG = (
+    "MONOIZE_TOKEN holds a named token to use instead of a profile's credential, "
+    "MONOIZE_PROFILES the path of the profile file. Every command is described in docs/cli.md."
+)
+
+
+@click.group(
+    params=[*server_options(envvar="MONOIZE_URL"), json_option(), *environment_options()],
+    epilog=EPILOG,
+)
+@click.version_option(package.__version__, message="%(prog)s %(version)s")
+@click.pass_context
+def monoize(ctx: click.Context) -> None:
+    """One login, one ledger, one audit log over everything that runs AI agents."""
+    ctx.ensure_object(Invocation)
+
+
+for command in (
+    serve,
+    init,
+    login,
+    logout,
+    whoami,
+    users,
+    keys,
+    tokens,
+    tenants,
+    audit,
+    config,
+    db,
+    completion,
+):
+    monoize.add_command(command)
+
+
+def main() -> NoReturn:
+    try:
+        sys.exit(monoize.main(prog_name="monoize", standalone_mode=False))
+    except click.ClickException as problem:
+        problem.show()
+        sys.exit(problem.exit_code)
+    except Failure as failure:
+        _report(failure)
+        sys.exit(failure.exit)
+    except StartupProblem as problem:
+        _report(Failure(str(problem)))
+        sys.exit(Exit.CANNOT)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(Exit.INTERRUPTED)
+
+
+def _report(failure: Failure) -> None:
+    show.said(f"monoize: {failure.message}")
+    for line in failure.lines:
+        show.said(f"  {line}")
+    if failure.hint:
+        show.said(f"hint: {failure.hint}")
+    if failure.request_id:
+        show.said(f"request id: {failure.request_id}")

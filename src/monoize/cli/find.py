@@ -1,0 +1,65 @@
+"""From what people call a thing to the thing itself: its id, or a name looked up in the API's list.
+
+Not found, or found twice, is a Failure that says how to name it better.
+"""
+
+import re
+from typing import Final
+
+from monoize.cli.api import Api, Json
+from monoize.cli.failure import Failure
+
+SEARCHED_MOST: Final = 100_000
+_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def user(api: Api, wanted: str) -> Json:
+    return _by_id(api, "user", wanted) if _is_id(wanted) else _by_name(api, "user", wanted, "username")
+
+
+def user_id(api: Api, wanted: str | None) -> str | None:
+    """The id alone costs no request when it is what was given."""
+    return wanted if wanted is None or _is_id(wanted) else user(api, wanted)["id"]
+
+
+def tenant_id(api: Api, wanted: str | None) -> str | None:
+    return wanted if wanted is None or _is_id(wanted) else _by_name(api, "tenant", wanted)["id"]
+
+
+def key(api: Api, wanted: str, *, owner_id: str | None) -> Json:
+    """One of the owner's keys, or of one's own, by id, prefix or name; several keys may have one name."""
+    if _is_id(wanted):
+        return _by_id(api, "key", wanted)
+    owned = api.items("/api/keys", {"user_id": owner_id}, limit=SEARCHED_MOST)
+    found = [item for item in owned if wanted in (item["name"], item["key_prefix"])]
+    match found:
+        case []:
+            raise _absent("key", wanted)
+        case [one]:
+            return one
+        case several:
+            raise Failure(
+                f"there are {len(several)} keys called {wanted}",
+                hint="Name one by its id.",
+                lines=[f"{item['id']}  {item['key_prefix']}" for item in several],
+            )
+
+
+def _is_id(wanted: str) -> bool:
+    return _UUID.fullmatch(wanted) is not None
+
+
+def _by_id(api: Api, what: str, wanted: str) -> Json:
+    found: Json = api.get(f"/api/{what}s/{wanted}")
+    return found
+
+
+def _by_name(api: Api, what: str, wanted: str, field: str = "name") -> Json:
+    """The one thing of this name, among things whose names are unique."""
+    for item in api.items(f"/api/{what}s", {field: wanted}, limit=1):
+        return item
+    raise _absent(what, wanted)
+
+
+def _absent(what: str, wanted: str) -> Failure:
+    return Failure(f"there is no {what} {wanted}", hint=f"`monoize {what}s list` shows them.")

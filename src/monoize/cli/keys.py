@@ -1,0 +1,154 @@
+"""`monoize keys`: API keys, the credentials of models' clients; one's own, or with the permission another's."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import click
+
+from monoize.cli import ask, find, show
+from monoize.cli.api import Json
+from monoize.cli.invocation import Invocation
+from monoize.cli.values import TIME, USD, limit_option, yes_option
+from monoize.cli.verb import RemoteNoun
+
+COLUMNS = ("name", "key_prefix", "enabled", "expires_at", "last_used_at", "monthly_budget_nano_usd", "id")
+
+_CLEARED: Final[dict[str, Json]] = {
+    "expiry": {"expires_at": None},
+    "models": {"model_limits_enabled": False, "model_limits": []},
+    "ips": {"ip_whitelist": []},
+    "groups": {"allowed_groups": []},
+    "max-multiplier": {"max_multiplier": None},
+    "requests-per-minute": {"requests_per_minute": None},
+    "tokens-per-minute": {"tokens_per_minute": None},
+    "max-concurrent": {"max_concurrent": None},
+    "daily-budget": {"daily_budget_nano_usd": None},
+    "monthly-budget": {"monthly_budget_nano_usd": None},
+}
+
+_POSITIVE: Final = click.IntRange(min=1)
+_LIMITS: Final = (
+    click.option("--expires-at", type=TIME, help="When it stops working."),
+    click.option("--model", "models", multiple=True, help="A model it may use, such as `gpt-*`; repeatable."),
+    click.option("--ip", "ips", multiple=True, help="An address or network it may be used from; repeatable."),
+    click.option("--group", "groups", multiple=True, help="A group whose channels it may use; repeatable."),
+    click.option("--max-multiplier", metavar="FACTOR", help="The dearest channel it may use, such as 1.5."),
+    click.option("--requests-per-minute", type=_POSITIVE),
+    click.option("--tokens-per-minute", type=_POSITIVE),
+    click.option("--max-concurrent", type=_POSITIVE, help="Requests at the same time."),
+    click.option("--daily-budget-usd", "daily_budget_nano_usd", type=USD),
+    click.option("--monthly-budget-usd", "monthly_budget_nano_usd", type=USD),
+)
+
+owner_option = click.option("--user", metavar="USER", help="Whose; your own when not given.")
+
+
+def limit_options(command: Callable[..., None]) -> Callable[..., None]:
+    for option in reversed(_LIMITS):
+        command = option(command)
+    return command
+
+
+@click.group(cls=RemoteNoun)
+def keys() -> None:
+    """API keys. A KEY is an id, a prefix or a name."""
+
+
+@keys.command("list")
+@owner_option
+@click.option("--everybody", is_flag=True, help="The keys of all users.")
+@limit_option
+@click.pass_obj
+def list_keys(invocation: Invocation, user: str | None, everybody: bool, limit: int) -> None:
+    """Show the newest keys."""
+    if user and everybody:
+        raise click.UsageError("--user and --everybody exclude each other")
+    params = {"user_id": find.user_id(invocation.api, user), "everybody": everybody or None}
+    columns = ("user_id", *COLUMNS) if everybody else COLUMNS
+    page = invocation.api.listing("/api/keys", params, limit=limit)
+    show.listing(page, columns, as_text=invocation.as_text)
+
+
+@keys.command("show")
+@click.argument("key")
+@owner_option
+@click.pass_obj
+def show_key(invocation: Invocation, key: str, user: str | None) -> None:
+    """Show one key with all its limits."""
+    show.thing(_found(invocation, key, user), as_text=invocation.as_text)
+
+
+@keys.command("create")
+@click.argument("name")
+@owner_option
+@limit_options
+@click.pass_obj
+def create_key(invocation: Invocation, /, name: str, user: str | None, **limits: Any) -> None:
+    """Make a key. Its secret is printed this once, alone on stdout."""
+    body = {"name": name, **_body(**limits)}
+    owner_id = find.user_id(invocation.api, user)
+    if owner_id:
+        body["user_id"] = owner_id
+    created = invocation.api.create("/api/keys", body)
+    show.secret(created, as_text=invocation.as_text)
+    show.said(f"Created the key {name}, id {created['key']['id']}. Keep its secret: it is not shown again.")
+    show.said("A client sends it as `Authorization: Bearer …`.")
+
+
+@keys.command("update")
+@click.argument("key")
+@owner_option
+@click.option("--name", help="Its new name.")
+@click.option("--enable/--disable", "enabled", default=None, help="Whether it works.")
+@limit_options
+@click.option("--clear", multiple=True, type=click.Choice(list(_CLEARED)), help="Take a limit away; repeatable.")
+@click.pass_obj
+def update_key(
+    invocation: Invocation,
+    /,
+    key: str,
+    user: str | None,
+    name: str | None,
+    enabled: bool | None,
+    clear: tuple[str, ...],
+    **limits: Any,
+) -> None:
+    """Change what is given and nothing else."""
+    body = {field: value for field, value in (("name", name), ("enabled", enabled)) if value is not None}
+    body |= _body(**limits)
+    for what in clear:
+        body |= _CLEARED[what]
+    if not body:
+        raise click.UsageError("nothing to change was given")
+    found = _found(invocation, key, user)
+    changed = invocation.api.patch(f"/api/keys/{found['id']}", body)
+    show.thing(changed, as_text=invocation.as_text)
+    show.said(f"Updated the key {changed['name']}; it holds from the next request on.")
+
+
+@keys.command("delete")
+@click.argument("key")
+@owner_option
+@yes_option
+@click.pass_obj
+def delete_key(invocation: Invocation, key: str, user: str | None, yes: bool) -> None:
+    """Delete a key; what still uses it is refused at once."""
+    found = _found(invocation, key, user)
+    ask.confirmed_by_name("key", found["name"], yes=yes)
+    invocation.api.delete(f"/api/keys/{found['id']}")
+    show.said(f"Deleted the key {found['name']} ({found['key_prefix']}…). Clients that use it are refused now.")
+
+
+def _found(invocation: Invocation, key: str, user: str | None) -> Json:
+    return find.key(invocation.api, key, owner_id=find.user_id(invocation.api, user))
+
+
+def _body(*, models: tuple[str, ...], ips: tuple[str, ...], groups: tuple[str, ...], **plain: Any) -> Json:
+    body = {field: value for field, value in plain.items() if value is not None}
+    if models:
+        body |= {"model_limits_enabled": True, "model_limits": list(models)}
+    if ips:
+        body["ip_whitelist"] = list(ips)
+    if groups:
+        body["allowed_groups"] = list(groups)
+    return body

@@ -1,0 +1,88 @@
+"""Opening the house: the database reached and migrated, the master key found and checked, the rooms put together.
+
+What can fail fails before anything is changed: database, schema version, master key, then the migrations.
+"""
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from monoize.base.errors import StartupProblem
+from monoize.control.edge.house import House
+from monoize.control.identity.services import Identity, make_identity
+from monoize.control.identity.store import marks
+from monoize.infra import dsn, sealed
+from monoize.infra.audit_log import AuditLog
+from monoize.infra.counters import Counters, MemoryCounters
+from monoize.infra.db import Database, open_database
+from monoize.infra.sealed import Seal
+from monoize.infra.settings import Settings
+from monoize.migrations import runner
+
+
+@contextlib.asynccontextmanager
+async def open_house(settings: Settings) -> AsyncIterator[tuple[House, Identity]]:
+    """The house with its database migrated and its key checked; everything is closed again at the end."""
+    async with contextlib.AsyncExitStack() as stack:
+        database = await open_database(dsn.parse(settings.database_dsn), pool_size=settings.database_pool_size)
+        stack.push_async_callback(database.close)
+        seal = await _unlock(settings, database)
+        counters = _counters(settings)
+        stack.push_async_callback(counters.close)
+        house, identity = _put_together(settings, database, seal, counters)
+        stack.callback(identity.passwords.close)
+        stack.push_async_callback(identity.authenticator.flush_last_used)
+        yield house, identity
+
+
+def _counters(settings: Settings) -> Counters:
+    if not settings.redis_url:
+        return MemoryCounters()
+    # Loading the client takes a third of a second, which a start without Redis need not pay.
+    from monoize.infra.redis_counters import RedisCounters
+
+    return RedisCounters(settings.redis_url)
+
+
+def _put_together(settings: Settings, database: Database, seal: Seal, counters: Counters) -> tuple[House, Identity]:
+    identity = make_identity(settings, database, counters)
+    audit_log = AuditLog(database, seal)
+    audit_log.observe(identity.authenticator.changed)
+    house = House(settings, database, seal, audit_log, counters, identity.authenticator)
+    return house, identity
+
+
+async def _unlock(settings: Settings, database: Database) -> Seal:
+    """Find or make the master key, migrate, and leave a mark by which a wrong key is known the next time."""
+    async with database.connect() as connection:
+        # Also refuses a schema newer than ours, before anything is changed.
+        await connection.run_sync(runner.pending)
+        mark = await connection.run_sync(marks.key_mark)
+    file = settings.master_key_file or settings.data_dir / "master.key"
+    made = False
+    key = (
+        sealed.decode_key(settings.master_key, "MONOIZE_MASTER_KEY")
+        if settings.master_key
+        else sealed.read_key(file)
+    )
+    if key is None:
+        if mark is not None:
+            raise StartupProblem(
+                f"this database was opened with a master key before, and {file} is not there; "
+                "put the key file back, or set MONOIZE_MASTER_KEY"
+            )
+        key, made = sealed.make_key(file)
+    seal = Seal(key)
+    ours = seal.mac("key check", b"")
+    if mark is None:
+        await runner.migrate(database)
+        mark = await marks.leave_key_mark(database, ours)
+    if mark != ours:
+        if made:
+            # Another machine opened this database first: the key made here a moment ago is of no use.
+            file.unlink(missing_ok=True)
+        raise StartupProblem(
+            "this master key does not belong to this database; "
+            "set MONOIZE_MASTER_KEY or MONOIZE_MASTER_KEY_FILE to the one it was first started with"
+        )
+    await runner.migrate(database)
+    return seal
