@@ -1,0 +1,54 @@
+"""The root of the command: fast to start, and clear about what it is."""
+
+import subprocess
+import sys
+
+import pytest
+from cli.command_line import CommandLine
+from support.processes import environment
+
+import monoize
+
+HEAVY = ("asyncio", "httpx2", "monoize.main", "sqlalchemy", "fastapi", "pydantic")
+
+
+def test_help_loads_nothing_that_takes_long():
+    program = f"import sys, monoize.cli.app; print([name for name in {HEAVY!r} if name in sys.modules])"
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env=environment(), check=True
+    )
+
+    assert "[]\n" == loaded.stdout
+
+
+def test_the_version_is_told(operator: CommandLine):
+    assert f"monoize {monoize.__version__}\n" == operator.does("--version").out
+
+
+@pytest.mark.parametrize("arguments", [(), ("users",), ("nonsense",), ("users", "list", "--limit", "0")])
+def test_an_incomplete_command_line_is_a_usage_error(operator: CommandLine, arguments: tuple[str, ...]):
+    refused = operator.run(*arguments)
+
+    assert (2, "") == (refused.code, refused.out)
+    assert "Usage: " in refused.err
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_completion_script_and_what_it_calls(operator: CommandLine, shell: str):
+    assert "_MONOIZE_COMPLETE" in operator.does("completion", shell).out
+
+    word = "cr" if shell == "fish" else "2"
+    called = {"_MONOIZE_COMPLETE": f"{shell}_complete", "COMP_WORDS": "monoize users cr", "COMP_CWORD": word}
+    assert "create" in operator.run(**called).out
+
+
+def test_a_reader_that_leaves_early_causes_no_noise(root: CommandLine):
+    shell = f"{sys.executable} -m monoize audit list | head -c 1"
+    done = subprocess.run(
+        ["bash", "-c", shell],
+        capture_output=True,
+        text=True,
+        env=environment(MONOIZE_PROFILES=str(root.profiles)),
+    )
+
+    assert "" == done.stderr

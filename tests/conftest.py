@@ -1,0 +1,92 @@
+"""Fixtures that every test may use: a fresh database on each engine, a running house, and callers of it.
+
+`engine` runs a test on SQLite, PostgreSQL and MariaDB; `house` opens everything on that database in process.
+What is absent is skipped, unless MONOIZE_TEST_REQUIRE names it: then its absence fails.
+"""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from support.engines import ENGINES, Scratch, empty_database, open_scratch
+from support.house import Client, RunningHouse, open_house, test_settings
+
+from monoize.infra import dsn
+from monoize.infra.db import Database, open_database
+from monoize.infra.settings import Settings
+
+
+@pytest.fixture(scope="session")
+def scratches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Scratch]]:
+    opened: dict[str, Scratch] = {}
+    yield opened
+    for scratch in opened.values():
+        scratch.drop()
+
+
+def _scratch(name: str, scratches: dict[str, Scratch], tmp_path_factory: pytest.TempPathFactory) -> Scratch:
+    if name not in scratches:
+        scratches[name] = open_scratch(name, tmp_path_factory.mktemp(name))
+    return scratches[name]
+
+
+@pytest.fixture(params=ENGINES)
+def engine(
+    request: pytest.FixtureRequest,
+    scratches: dict[str, Scratch],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> str:
+    """The DSN of an empty, migrated database; the test runs once for each engine."""
+    scratch = _scratch(request.param, scratches, tmp_path_factory)
+    return scratch.fresh()
+
+
+@pytest.fixture(params=ENGINES)
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The DSN of a database without a single table; the test runs once for each engine."""
+    with empty_database(request.param, tmp_path) as address:
+        yield address
+
+
+@pytest.fixture
+def sqlite(scratches: dict[str, Scratch], tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The DSN of an empty, migrated SQLite database, for tests in which the engine does not matter."""
+    return _scratch("sqlite", scratches, tmp_path_factory).fresh()
+
+
+@pytest.fixture
+async def database(engine: str) -> AsyncIterator[Database]:
+    opened = await open_database(dsn.parse(engine), pool_size=10)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def settings(sqlite: str, tmp_path: Path) -> Settings:
+    return test_settings(sqlite, tmp_path)
+
+
+@pytest.fixture
+async def house(settings: Settings) -> AsyncIterator[RunningHouse]:
+    """Everything in process over SQLite, with nobody in it yet."""
+    async with open_house(settings) as running:
+        yield running
+
+
+@pytest.fixture
+async def house_everywhere(engine: str, tmp_path: Path) -> AsyncIterator[RunningHouse]:
+    """Everything in process, once for each engine."""
+    async with open_house(test_settings(engine, tmp_path)) as running:
+        yield running
+
+
+@pytest.fixture
+def visitor(house: RunningHouse) -> Client:
+    """Somebody who has not signed in."""
+    return house.visitor()
+
+
+@pytest.fixture
+async def root(house: RunningHouse) -> Client:
+    """The super_admin."""
+    return await house.make_root()

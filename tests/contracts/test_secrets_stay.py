@@ -1,0 +1,158 @@
+"""A secret that enters or is made shows up where its owner asked for it, and nowhere else.
+
+A real server is led through everything that handles secrets, also the wrong way round and over an error of its
+own; then its log, its audit log and all its refusals are searched for every secret there was.
+"""
+
+import dataclasses
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import httpx2
+import pytest
+from support.house import MASTER_KEY
+from support.server import Server, serving
+
+ADMIN_TOKEN: Final = "an operators own token 0123456789"
+FIRST_PASSWORD: Final = "the first password 7f3a"
+NEW_PASSWORD: Final = "the second password 9c1e"
+WRONG_PASSWORD: Final = "a guessed password 4b2d"
+
+
+@dataclasses.dataclass
+class Story:
+    """A server that was led through everything, and all it was told and told us in confidence."""
+
+    server: Server
+    database: Path
+    client: httpx2.Client
+    secrets: dict[str, str] = dataclasses.field(default_factory=dict)
+    refusals: list[str] = dataclasses.field(default_factory=list)
+
+    def ask(self, method: str, path: str, body: Any = None, *, bearer: str = "", **headers: str) -> httpx2.Response:
+        if bearer:
+            headers["authorization"] = f"Bearer {bearer}"
+        answer = self.client.request(method, path, json=body, headers=headers)
+        if answer.is_error:
+            self.refusals.append(answer.text)
+        return answer
+
+    def kept(self, what: str, secret: str) -> str:
+        self.secrets[what] = secret
+        return secret
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    folder = tmp_path_factory.mktemp("secrets")
+    options = {
+        "MONOIZE_MASTER_KEY": MASTER_KEY,
+        "MONOIZE_ADMIN_TOKEN": ADMIN_TOKEN,
+        "MONOIZE_LOG_LEVEL": "debug",
+        "MONOIZE_REGISTRATION_ENABLED": "true",
+    }
+    with serving(folder, **options) as server, httpx2.Client(base_url=server.address) as client:
+        told = Story(server, folder / "data" / "monoize.db", client)
+        told.secrets = {"master key": MASTER_KEY, "admin token": ADMIN_TOKEN}
+        tell(told)
+        yield told
+
+
+def tell(story: Story) -> None:
+    ask, kept = story.ask, story.kept
+    link = kept("first link", story.server.read_link())
+    kept("first password", FIRST_PASSWORD)
+    kept("second password", NEW_PASSWORD)
+    kept("guessed password", WRONG_PASSWORD)
+
+    ask("POST", "/api/auth/first-account", {"username": "root", "password": FIRST_PASSWORD, "link": link[:-1]})
+    ask("POST", "/api/auth/first-account", {"username": FIRST_PASSWORD, "password": "ro", "link": link})
+    first = {"username": "root", "password": FIRST_PASSWORD, "email": "root@example.com", "link": link}
+    root = kept("session", ask("POST", "/api/auth/first-account", first).json()["token"])
+    ask("POST", "/api/auth/first-account", first)
+
+    ask("POST", "/api/auth/login", {"name": "root", "password": WRONG_PASSWORD})
+    ask("POST", "/api/auth/login", {"name": WRONG_PASSWORD, "password": ["root"]})
+    ask("POST", "/api/auth/login", {"name": "root", "passwort": WRONG_PASSWORD})
+    login = ask("POST", "/api/auth/login", {"name": "root", "password": FIRST_PASSWORD})
+    kept("second session", login.json()["token"])
+
+    key = ask("POST", "/api/keys", {"name": "laptop"}, bearer=root, **{"idempotency-key": "k-1"}).json()["secret"]
+    kept("api key", key)
+    ask("POST", "/api/keys", {"name": "other"}, bearer=root, **{"idempotency-key": "k-1"})
+    ask("GET", "/api/users", bearer=key)
+    ask("GET", "/api/me", bearer=key[:-1])
+    ask("GET", "/api/me", **{"x-api-key": key[:-1]})
+    ask("POST", "/api/keys", {"name": key, "expires_at": key, "ip_whitelist": [key[:60]]}, bearer=root)
+
+    token = kept("token", ask("POST", "/api/tokens", {"name": "ci", "role": "admin"}, bearer=root).json()["secret"])
+    ask("GET", "/api/me", bearer=token)
+    ask("GET", "/api/me", bearer=token[:-1])
+    ask("GET", f"/api/keys/{token}", bearer=token)
+    ask("DELETE", f"/api/tokens/{token}", bearer=root)
+    ask("GET", "/api/users", bearer=ADMIN_TOKEN)
+    ask("GET", "/api/users", bearer=ADMIN_TOKEN[:-1])
+    ask("GET", "/api/users", bearer=root, **{"x-user-id": token})
+
+    made = ask("POST", "/api/users", {"username": "alice", "password": FIRST_PASSWORD}, bearer=root).json()
+    alice = f"/api/users/{made['id']}"
+    ask("POST", "/api/users", {"username": "alice", "password": FIRST_PASSWORD}, bearer=root)
+    ask("PATCH", alice, {"password": NEW_PASSWORD, "role": FIRST_PASSWORD}, bearer=root)
+    ask("PATCH", alice, {"password": NEW_PASSWORD}, bearer=root)
+    ask("POST", "/api/auth/register", {"username": "alice", "password": FIRST_PASSWORD})
+    change = {"current_password": WRONG_PASSWORD, "new_password": NEW_PASSWORD}
+    ask("POST", "/api/me/password", change, bearer=root)
+    ask("POST", "/api/me/password", {**change, "current_password": FIRST_PASSWORD}, bearer=root)
+    ask("POST", "/api/auth/verify-email", {"link": link})
+    ask("POST", "/api/auth/logout", bearer=story.secrets["second session"])
+
+    # A row that cannot be read is an error of our own: its traceback goes to the log while secrets are at hand.
+    with sqlite3.connect(story.database) as damaged:
+        damaged.execute("UPDATE users SET allowed_groups = '{' WHERE username = 'alice'")
+    damaged.close()
+    ask("POST", "/api/auth/login", {"name": "alice", "password": NEW_PASSWORD})
+    ask("GET", "/api/users", bearer=root)
+
+
+def found_in(text: str, secrets: dict[str, str]) -> list[str]:
+    return [what for what, secret in secrets.items() if secret in text]
+
+
+def test_no_secret_is_written_to_the_log(story: Story):
+    logged = story.server.logged()
+
+    assert "Traceback" in logged
+    assert [] == found_in(logged, story.secrets)
+
+
+def test_no_secret_is_repeated_by_a_refusal(story: Story):
+    assert len(story.refusals) > 20
+    assert {} == {text: found for text in story.refusals if (found := found_in(text, story.secrets))}
+
+
+def test_an_error_of_our_own_says_no_more_than_that(story: Story):
+    errors = [json.loads(text) for text in story.refusals if '"internal_error"' in text]
+
+    assert 2 == len(errors)
+    for error in errors:
+        assert (500, "Something went wrong on our side.") == (error["status"], error["detail"])
+        assert {"type", "title", "status", "code", "detail", "request_id", "hint"} == error.keys()
+        assert error["request_id"] in story.server.logged()
+
+
+def test_no_secret_enters_the_audit_log(story: Story):
+    with sqlite3.connect(story.database) as database:
+        rows = "\n".join(map(repr, database.execute("SELECT * FROM logs")))
+    database.close()
+
+    assert "user.create_first" in rows
+    assert [] == found_in(rows, story.secrets)
+
+
+def test_no_secret_is_stored_readable_anywhere(story: Story):
+    stored = b"".join(file.read_bytes() for file in sorted(story.database.parent.iterdir()))
+
+    assert [] == [what for what, secret in story.secrets.items() if secret.encode() in stored]

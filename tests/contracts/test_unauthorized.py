@@ -1,0 +1,145 @@
+"""Who may knock at which endpoint: strangers only at the few that are listed here, the weak only at their own."""
+
+from collections.abc import Iterable
+
+import pytest
+from support.endpoints import Endpoint, closed_application, endpoints
+from support.house import Client, RunningHouse
+
+EVERY = endpoints(closed_application())
+
+# These lists may only shrink: whatever is not on them asks for a credential, or for a permission.
+PUBLIC = {
+    "GET /healthz",
+    "GET /api/openapi.json",
+    "POST /api/auth/login",
+    "POST /api/auth/register",
+    "POST /api/auth/first-account",
+    "POST /api/auth/verify-email",
+    "GET /api/auth/providers",
+    "GET /api/auth/providers/{name}/start",
+    "GET /api/auth/providers/{name}/callback",
+}
+ONES_OWN = {
+    "GET /api/me",
+    "PATCH /api/me",
+    "POST /api/me/password",
+    "POST /api/me/email-verification",
+    "GET /api/me/sessions",
+    "DELETE /api/me/sessions/{session_id}",
+    "GET /api/keys",
+    "POST /api/keys",
+    "GET /api/keys/{key_id}",
+    "PATCH /api/keys/{key_id}",
+    "DELETE /api/keys/{key_id}",
+    "POST /api/auth/logout",
+}
+NOT_WITH_A_TOKEN = {
+    "POST /api/auth/logout",
+    "GET /api/me/sessions",
+    "DELETE /api/me/sessions/{session_id}",
+    "GET /api/keys",
+}
+
+
+async def answers(client: Client, every: Iterable[Endpoint] = EVERY) -> dict[str, tuple[int, str]]:
+    """(status, code) of each endpoint, each asked from an address of its own so that no limit interferes."""
+    found = {}
+    # Signing out comes last, since it takes away what the others are asked with.
+    for number, endpoint in enumerate(sorted(every, key=lambda one: one.path.endswith("/logout"))):
+        origin = {"x-forwarded-for": f"198.51.100.{number}"}
+        answer = await client.request(endpoint.method, endpoint.somewhere(), headers=origin)
+        problem = answer.headers.get("content-type") == "application/problem+json"
+        found[str(endpoint)] = (answer.status_code, answer.json()["code"] if problem else "")
+    return found
+
+
+def protected() -> list[Endpoint]:
+    return [endpoint for endpoint in EVERY if str(endpoint) not in PUBLIC]
+
+
+def test_the_lists_name_only_endpoints_that_exist():
+    assert set() == (PUBLIC | ONES_OWN | NOT_WITH_A_TOKEN) - {str(endpoint) for endpoint in EVERY}
+
+
+async def test_every_endpoint_that_is_not_public_asks_a_stranger_who_they_are(visitor: Client):
+    asked = await answers(visitor, protected())
+
+    assert {str(endpoint): (401, "unauthenticated") for endpoint in protected()} == asked
+
+
+@pytest.mark.parametrize(
+    "credential",
+    [
+        pytest.param({"authorization": "Bearer sk-" + "0" * 64}, id="api-key"),
+        pytest.param({"x-api-key": "sk-" + "0" * 64}, id="x-api-key"),
+        pytest.param({"authorization": "Bearer mzs_" + "0" * 64}, id="session"),
+        pytest.param({"authorization": f"Bearer mzt_{'0' * 16}_{'0' * 64}"}, id="token"),
+        pytest.param({"authorization": "Bearer " + "x" * 600}, id="too-long"),
+        pytest.param({"authorization": "Bearer short"}, id="too-short"),
+        pytest.param({"cookie": "monoize_session=mzs_" + "0" * 64, "sec-fetch-site": "same-origin"}, id="cookie"),
+    ],
+)
+async def test_a_credential_that_nobody_was_given_opens_nothing(visitor: Client, credential: dict[str, str]):
+    visitor.headers.update(credential)
+
+    asked = await answers(visitor, protected())
+
+    assert {str(endpoint): (401, "invalid_credential") for endpoint in protected()} == asked
+
+
+async def test_a_refusal_for_want_of_a_credential_says_which_kind_is_wanted(visitor: Client):
+    for endpoint in protected():
+        answer = await visitor.request(endpoint.method, endpoint.somewhere())
+
+        assert 'Bearer realm="monoize"' == answer.headers["www-authenticate"]
+        assert "application/problem+json" == answer.headers["content-type"]
+
+
+async def test_no_public_endpoint_asks_who_is_calling(visitor: Client):
+    asked = await answers(visitor)
+
+    assert {} == {name: asked[name] for name in PUBLIC if asked[name][1] in ("unauthenticated", "not_permitted")}
+
+
+async def test_a_user_is_let_in_only_at_what_is_their_own(house: RunningHouse, root: Client):
+    user = await house.make_user(root)
+
+    asked = await answers(user)
+
+    assert PUBLIC | ONES_OWN == {name for name, answer in asked.items() if answer != (403, "not_permitted")}
+
+
+async def test_a_viewer_token_reads_no_administrators_endpoint(house: RunningHouse, root: Client):
+    viewer = await house.make_token(root, "looks", role="viewer")
+
+    asked = await answers(viewer)
+
+    admitted = {name for name, answer in asked.items() if answer != (403, "not_permitted")}
+    assert PUBLIC | (ONES_OWN - NOT_WITH_A_TOKEN) == admitted
+
+
+async def test_an_api_key_only_tells_whose_it_is(house: RunningHouse, root: Client):
+    created = await root.post("/api/keys", json={"name": "gateway"})
+    key = house.bearing(created.json()["secret"])
+
+    asked = await answers(key)
+
+    assert PUBLIC | {"GET /api/me"} == {name for name, answer in asked.items() if answer != (403, "not_permitted")}
+
+
+async def test_a_token_without_scopes_is_let_in_nowhere_but_at_who_am_i(house: RunningHouse, root: Client):
+    nothing = await house.make_token(root, "nothing", role="admin", scopes=[])
+
+    asked = await answers(nothing)
+
+    assert PUBLIC | {"GET /api/me"} == {name for name, answer in asked.items() if answer != (403, "not_permitted")}
+
+
+async def test_an_administrator_is_refused_nothing_for_want_of_permission(house: RunningHouse, root: Client):
+    admin = await house.make_user(root, "boss", role="admin")
+
+    for client in (root, admin):
+        asked = await answers(client)
+
+        assert [] == [name for name, answer in asked.items() if answer == (403, "not_permitted")]

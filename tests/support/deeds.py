@@ -1,0 +1,96 @@
+"""What a process of `processes.py` does: `python -m support.deeds NAME ARGUMENT…`."""
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from monoize.base.errors import StartupProblem
+
+
+def make_key(file: str) -> None:
+    from monoize.infra import sealed
+
+    _wait_for_the_word()
+    key, made = sealed.make_key(Path(file))
+    print(key.hex(), made)
+
+
+async def increment(address: str, times: str) -> None:
+    """Read the number in the table `tally` and write it back one higher, each time in a transaction."""
+    from sqlalchemy import text
+
+    from monoize.infra import dsn
+    from monoize.infra.db import open_database
+
+    database = await open_database(dsn.parse(address), pool_size=1)
+    _wait_for_the_word()
+    for _ in range(int(times)):
+        async with database.write() as tx:
+            n = await tx.scalar(text("SELECT n FROM tally"))
+            await tx.execute(text(f"UPDATE tally SET n = {n + 1}"))
+    await database.close()
+
+
+async def migrate(address: str, statements: str = "0") -> None:
+    """Print the migrations that were applied by us; die before the given statement, if one is given."""
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+
+    from monoize.infra import dsn
+    from monoize.infra.db import open_database
+    from monoize.migrations import runner
+
+    last, seen = int(statements), 0
+
+    def count(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        nonlocal seen
+        seen += statement.lstrip().startswith(("CREATE", "INSERT"))
+        if seen == last:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    if last:
+        event.listen(Engine, "before_cursor_execute", count)
+    _wait_for_the_word()
+    database = await open_database(dsn.parse(address), pool_size=1)
+    for name in await runner.migrate(database):
+        print(name)
+    await database.close()
+
+
+async def open_house(address: str, folder: str, master_key: str = "", master_key_file: str = "") -> None:
+    """Everything a start does but listening. Prints the id of the key."""
+    from monoize.infra.settings import Settings
+    from monoize.main import house
+
+    settings = Settings(
+        database_dsn=address,
+        data_dir=Path(folder),
+        master_key=master_key,
+        master_key_file=Path(master_key_file) if master_key_file else None,
+    )
+    _wait_for_the_word()
+    async with house.open_house(settings) as (opened, _identity):
+        print(opened.seal.key_id)
+
+
+def _wait_for_the_word() -> None:
+    print("ready", flush=True)
+    sys.stdin.readline()
+
+
+def main(name: str, *arguments: str) -> None:
+    deed = globals()[name]
+    try:
+        if asyncio.iscoroutinefunction(deed):
+            asyncio.run(deed(*arguments))
+        else:
+            deed(*arguments)
+    except StartupProblem as problem:
+        sys.exit(f"monoize: {problem}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,57 @@
+"""Every endpoint of the application, so that a test can state something about all of them."""
+
+import dataclasses
+import functools
+import re
+import tempfile
+from pathlib import Path
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
+
+from monoize.base.ids import new_id
+from monoize.main.application import make_application
+from support.house import test_settings
+
+MUTATING: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+
+
+@dataclasses.dataclass(frozen=True, slots=True, order=True)
+class Endpoint:
+    path: str
+    method: str
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+    @property
+    def mutates(self) -> bool:
+        return self.method in MUTATING
+
+    def somewhere(self) -> str:
+        """The path with well-formed parameters that name nothing."""
+        return re.sub(
+            r"{(\w+?)(:\w+)?}", lambda found: new_id() if found[1].endswith("_id") else "nothing", self.path
+        )
+
+
+def endpoints(app: FastAPI) -> list[Endpoint]:
+    """The API and the health check; pages are not part of it. HEAD is GET without its body."""
+    return sorted(
+        Endpoint(route.path, method)
+        for route in iter_route_contexts(app.routes)
+        if route.path is not None and (route.path.startswith("/api") or route.path == "/healthz")
+        for method in (route.methods or set()) - {"HEAD"}
+    )
+
+
+@functools.cache
+def closed_application() -> FastAPI:
+    """The application before its doors open: its routes can be read, nothing can be asked."""
+    return make_application(test_settings("sqlite://:memory:", Path(tempfile.gettempdir())))
+
+
+def document() -> dict[str, Any]:
+    """The OpenAPI document."""
+    return closed_application().openapi()

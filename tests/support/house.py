@@ -1,0 +1,122 @@
+"""A whole house in process, and clients that call it as different people would."""
+
+import contextlib
+import dataclasses
+import datetime as dt
+import functools
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from argon2 import PasswordHasher
+from fastapi import FastAPI
+
+from monoize.base.ids import new_id
+from monoize.base.principal import Call
+from monoize.control.edge.house import House
+from monoize.control.identity.actions import first_account, sign_in
+from monoize.control.identity.actions.users import NewUser
+from monoize.control.identity.model import User, user_principal
+from monoize.control.identity.services import Identity
+from monoize.control.identity.store import users
+from monoize.infra import log
+from monoize.infra.settings import Settings
+from monoize.main import house as opening
+from monoize.main.application import make_application
+
+MASTER_KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+PASSWORD = "correct horse battery"
+
+
+def test_settings(dsn: str, folder: Path, **changes: Any) -> Settings:
+    return Settings(database_dsn=dsn, data_dir=folder, master_key=MASTER_KEY, log_level="error", **changes)
+
+
+# As a server does it: what structlog does unasked prints every variable of a failure, which takes half a minute.
+log.configure("error", "console")
+
+test_settings.__test__ = False  # type: ignore[attr-defined]
+
+
+class Client(httpx2.AsyncClient):
+    """An HTTP client with one credential, or none."""
+
+    def __init__(self, app: FastAPI, *, bearer: str | None = None, ip: str = "127.0.0.1") -> None:
+        headers = {"authorization": f"Bearer {bearer}"} if bearer else {}
+        transport = httpx2.ASGITransport(app, client=(ip, 50_000))
+        super().__init__(transport=transport, base_url="http://monoize.test", headers=headers)
+        self.app = app
+        self.user: dict[str, Any] = {}
+
+
+@dataclasses.dataclass
+class RunningHouse:
+    app: FastAPI
+    house: House
+    identity: Identity
+    _root: User | None = None
+
+    def visitor(self, ip: str = "127.0.0.1") -> Client:
+        return Client(self.app, ip=ip)
+
+    def bearing(self, secret: str, ip: str = "127.0.0.1") -> Client:
+        return Client(self.app, bearer=secret, ip=ip)
+
+    async def make_root(self) -> Client:
+        """The first account, signed in. Tests of how it comes to be walk the way of a person instead."""
+        if self._root is None:
+            new = NewUser(username="root", email="root@example.com", password_hash=_password_hash())
+            async with self.house.audit_log.change(first_account.system_call()) as change:
+                self._root = await first_account.create_first_account(change, new, link=None)
+        return await self.enter(self._root)
+
+    async def make_user(self, root: Client, username: str | None = None, **fields: Any) -> Client:
+        """An account made by `root`, signed in."""
+        body = {"username": username or f"u_{new_id()[-12:]}", **fields}
+        created = await root.post("/api/users", json=body)
+        assert created.status_code == 201, created.text
+        async with self.house.database.write() as tx:
+            user = await users.change(tx, created.json()["id"], {"password_hash": _password_hash()})
+        return await self.enter(user)
+
+    async def enter_again(self, client: Client) -> Client:
+        """One more session of the same user."""
+        async with self.house.database.read() as tx:
+            user = await users.get(tx, client.user["id"])
+        return await self.enter(user)
+
+    async def enter(self, user: User) -> Client:
+        """A new session of this user."""
+        call = Call(user_principal(user), new_id())
+        async with self.house.audit_log.change(call) as change:
+            ttl = dt.timedelta(days=self.house.settings.session_ttl_days)
+            session = await sign_in.open_session(change, user, ttl=ttl, user_agent=None, how="password")
+        client = self.bearing(session.token)
+        client.user = (await client.get("/api/me")).json()["user"]
+        return client
+
+    async def make_token(self, root: Client, name: str, **fields: Any) -> Client:
+        created = await root.post("/api/tokens", json={"name": name, **fields})
+        assert created.status_code == 201, created.text
+        return self.bearing(created.json()["secret"])
+
+
+@functools.cache
+def _password_hash() -> str:
+    """Of PASSWORD, made once: making it takes as long as it should."""
+    return PasswordHasher().hash(PASSWORD)
+
+
+# Making an application takes longer than most tests, and only what is behind it differs: it is used again.
+_spare: dict[tuple[object, ...], list[FastAPI]] = {}
+
+
+@contextlib.asynccontextmanager
+async def open_house(settings: Settings) -> AsyncIterator[RunningHouse]:
+    alike = _spare.setdefault((settings.max_body_bytes, settings.trusted_proxies, settings.public_url), [])
+    app = alike.pop() if alike else make_application(settings)
+    async with opening.open_house(settings) as (house, identity):
+        app.state.house, app.state.identity = house, identity
+        yield RunningHouse(app, house, identity)
+    alike.append(app)

@@ -1,0 +1,236 @@
+"""One valid request for every endpoint that changes something, and the audit rows it has to leave.
+
+A room that adds a changing endpoint adds its entry here; the contract tests then state of it what they state of
+all others: that it is audited, that hostile input changes nothing, that a refusal leaves no trace.
+"""
+
+import dataclasses
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from fakes.smtp import MailSink
+
+from monoize.base.ids import new_id
+from monoize.control.identity.actions import first_account
+from support.house import PASSWORD, Client, RunningHouse
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked, and the (action, actor, type of the target) of each audit row it leaves."""
+
+    client: Client
+    path: str
+    rows: tuple[tuple[str, str, str], ...]
+    body: dict[str, Any] | None = None
+
+
+@dataclasses.dataclass
+class Scene:
+    """A house with mail and open registration; whoever is needed in it is made on demand."""
+
+    house: RunningHouse
+    mail: MailSink
+    made_root: Client | None = None
+
+    async def root(self) -> Client:
+        if self.made_root is None:
+            self.made_root = await self.house.make_root()
+        return self.made_root
+
+    async def created(self, path: str, **body: Any) -> dict[str, Any]:
+        """Something that root has made."""
+        root = await self.root()
+        answer = await root.post(path, json=body)
+        assert answer.status_code == 201, answer.text
+        return answer.json()
+
+    async def mailed_link(self) -> str:
+        root = await self.root()
+        answer = await root.post("/api/me/email-verification")
+        assert answer.status_code == 204, answer.text
+        return self.mail.mails[-1].get_content().partition("link=")[2].strip()
+
+
+Maker = Callable[[Scene], Awaitable[Request]]
+VALID: Final[dict[str, Maker]] = {}
+"""`"POST /api/users"` and so on: how to make a request that succeeds."""
+
+
+def valid(endpoint: str) -> Callable[[Maker], Maker]:
+    def keep(maker: Maker) -> Maker:
+        assert endpoint not in VALID
+        VALID[endpoint] = maker
+        return maker
+
+    return keep
+
+
+@valid("POST /api/auth/first-account")
+async def make_first_account(scene: Scene) -> Request:
+    link = await first_account.offer_link(scene.house.house.database)
+    body = {"username": "first", "password": PASSWORD, "email": "first@example.com", "name": "First", "link": link}
+    rows = (("user.create_first", "visitor:visitor", "user"), ("session.open", "user:first", "session"))
+    return Request(scene.house.visitor(), "/api/auth/first-account", rows, body)
+
+
+@valid("POST /api/auth/login")
+async def log_in(scene: Scene) -> Request:
+    await scene.root()
+    body = {"name": "root", "password": PASSWORD}
+    return Request(scene.house.visitor(), "/api/auth/login", (("session.open", "user:root", "session"),), body)
+
+
+@valid("POST /api/auth/register")
+async def register(scene: Scene) -> Request:
+    await scene.root()
+    body = {"username": "alice", "password": PASSWORD, "email": "alice@example.com", "name": "Alice"}
+    rows = (("user.register", "visitor:visitor", "user"), ("session.open", "user:alice", "session"))
+    return Request(scene.house.visitor(), "/api/auth/register", rows, body)
+
+
+@valid("POST /api/auth/logout")
+async def log_out(scene: Scene) -> Request:
+    return Request(await scene.root(), "/api/auth/logout", (("session.close", "user:root", "session"),))
+
+
+@valid("POST /api/auth/verify-email")
+async def verify_email(scene: Scene) -> Request:
+    body = {"link": await scene.mailed_link()}
+    rows = (("user.verify_email", "visitor:visitor", "user"),)
+    return Request(scene.house.visitor(), "/api/auth/verify-email", rows, body)
+
+
+@valid("PATCH /api/me")
+async def update_me(scene: Scene) -> Request:
+    body = {"email": "new@example.com", "name": "Root"}
+    return Request(await scene.root(), "/api/me", (("user.update", "user:root", "user"),), body)
+
+
+@valid("POST /api/me/password")
+async def change_password(scene: Scene) -> Request:
+    body = {"current_password": PASSWORD, "new_password": "another long password"}
+    return Request(await scene.root(), "/api/me/password", (("user.change_password", "user:root", "user"),), body)
+
+
+@valid("POST /api/me/email-verification")
+async def send_email_link(scene: Scene) -> Request:
+    rows = (("user.offer_email_link", "user:root", "user"),)
+    return Request(await scene.root(), "/api/me/email-verification", rows)
+
+
+@valid("DELETE /api/me/sessions/{session_id}")
+async def end_session(scene: Scene) -> Request:
+    root = await scene.root()
+    await scene.house.visitor().post("/api/auth/login", json={"name": "root", "password": PASSWORD})
+    newest = (await root.get("/api/me/sessions")).json()["items"][0]["id"]
+    return Request(root, f"/api/me/sessions/{newest}", (("session.end", "user:root", "session"),))
+
+
+@valid("POST /api/users")
+async def create_user(scene: Scene) -> Request:
+    tenant = await scene.created("/api/tenants", name="somewhere")
+    body = {
+        "username": "alice",
+        "password": PASSWORD,
+        "email": "alice@example.com",
+        "name": "Alice",
+        "role": "admin",
+        "tenant_id": tenant["id"],
+        "allowed_groups": ["team-a"],
+    }
+    return Request(await scene.root(), "/api/users", (("user.create", "user:root", "user"),), body)
+
+
+@valid("PATCH /api/users/{user_id}")
+async def update_user(scene: Scene) -> Request:
+    user = await scene.created("/api/users", username="alice")
+    tenant = await scene.created("/api/tenants", name="somewhere")
+    body = {
+        "username": "bob",
+        "password": "another long password",
+        "email": "bob@example.com",
+        "name": "Bob",
+        "role": "admin",
+        "enabled": False,
+        "tenant_id": tenant["id"],
+        "allowed_groups": ["team-a"],
+    }
+    return Request(await scene.root(), f"/api/users/{user['id']}", (("user.update", "user:root", "user"),), body)
+
+
+@valid("DELETE /api/users/{user_id}")
+async def delete_user(scene: Scene) -> Request:
+    user = await scene.created("/api/users", username="alice")
+    return Request(await scene.root(), f"/api/users/{user['id']}", (("user.delete", "user:root", "user"),))
+
+
+@valid("POST /api/tenants")
+async def create_tenant(scene: Scene) -> Request:
+    rows = (("tenant.create", "user:root", "tenant"),)
+    return Request(await scene.root(), "/api/tenants", rows, {"name": "somewhere"})
+
+
+@valid("PATCH /api/tenants/{tenant_id}")
+async def update_tenant(scene: Scene) -> Request:
+    tenant = await scene.created("/api/tenants", name="somewhere")
+    rows = (("tenant.update", "user:root", "tenant"),)
+    body = {"name": "elsewhere", "status": "suspended"}
+    return Request(await scene.root(), f"/api/tenants/{tenant['id']}", rows, body)
+
+
+KEY_LIMITS: Final = {
+    "expires_at": "2099-12-31T23:59:59Z",
+    "model_limits_enabled": True,
+    "model_limits": ["gpt-*"],
+    "ip_whitelist": ["10.0.0.0/8"],
+    "allowed_groups": ["team-a"],
+    "max_multiplier": "1.5",
+    "requests_per_minute": 60,
+    "tokens_per_minute": 100_000,
+    "max_concurrent": 4,
+    "daily_budget_nano_usd": "5000000000",
+    "monthly_budget_nano_usd": "100000000000",
+}
+
+
+@valid("POST /api/keys")
+async def create_key(scene: Scene) -> Request:
+    user = await scene.created("/api/users", username="alice")
+    body = {"name": "laptop", "user_id": user["id"], **KEY_LIMITS}
+    return Request(await scene.root(), "/api/keys", (("key.create", "user:root", "key"),), body)
+
+
+@valid("PATCH /api/keys/{key_id}")
+async def update_key(scene: Scene) -> Request:
+    made = await scene.created("/api/keys", name="laptop")
+    body = {"name": "desktop", "enabled": False, **KEY_LIMITS}
+    return Request(
+        await scene.root(), f"/api/keys/{made['key']['id']}", (("key.update", "user:root", "key"),), body
+    )
+
+
+@valid("DELETE /api/keys/{key_id}")
+async def delete_key(scene: Scene) -> Request:
+    made = await scene.created("/api/keys", name="laptop")
+    return Request(await scene.root(), f"/api/keys/{made['key']['id']}", (("key.delete", "user:root", "key"),))
+
+
+@valid("POST /api/tokens")
+async def create_token(scene: Scene) -> Request:
+    tenant = await scene.created("/api/tenants", name="somewhere")
+    body = {
+        "name": "ci",
+        "role": "deployer",
+        "scopes": ["self"],
+        "expires_at": "2099-12-31T23:59:59Z",
+        "tenant_id": tenant["id"],
+    }
+    return Request(await scene.root(), "/api/tokens", (("token.create", "user:root", "token"),), body)
+
+
+@valid("DELETE /api/tokens/{name}")
+async def delete_token(scene: Scene) -> Request:
+    name = f"ci-{new_id()}"
+    await scene.created("/api/tokens", name=name)
+    return Request(await scene.root(), f"/api/tokens/{name}", (("token.delete", "user:root", "token"),))
