@@ -4,6 +4,8 @@ Each engine gets an empty database, the migrations, and then two comparisons: wi
 name, and with the code, property by property.
 """
 
+# needs: postgresql mariadb
+
 import asyncio
 import sys
 import tempfile
