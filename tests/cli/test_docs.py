@@ -1,6 +1,9 @@
-"""docs/cli.md says what the command can do: each verb with an example, and each exit code."""
+"""docs/cli.md says what the command can do, each verb with an example and each exit code, and every example is one
+that the command understands.
+"""
 
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +12,9 @@ import click
 from monoize.cli.app import monoize
 from monoize.cli.failure import Exit
 
-DOCUMENT = (Path(__file__).parents[2] / "docs" / "cli.md").read_text("utf-8")
+ROOT = Path(__file__).parents[2]
+DOCUMENT = (ROOT / "docs" / "cli.md").read_text("utf-8")
+README = (ROOT / "README.md").read_text("utf-8")
 
 
 def verbs(command: click.Command, path: str) -> Iterator[str]:
@@ -36,3 +41,18 @@ def test_every_exit_code_is_listed():
     listed = {int(code) for code in re.findall(r"^\| (\d+) \|", DOCUMENT, re.MULTILINE)}
 
     assert {int(code) for code in Exit} == listed
+
+
+def check_understood(words: list[str]) -> None:
+    command: click.Command = monoize
+    while isinstance(command, click.Group):
+        command = command.commands[words.pop(0)]
+    command.make_context(command.name, words)
+
+
+def test_every_example_is_understood():
+    examples = re.findall(r"^    (?:.* \| )?monoize (.*)", DOCUMENT, re.M) + re.findall(r"bin/monoize (.*)", README)
+
+    assert len(examples) > 30
+    for example in examples:
+        check_understood(shlex.split(re.sub(r"[`>].*", "", example), comments=True))
