@@ -7,6 +7,7 @@ stable, documented in docs/errors.md, and its docstring is the default message. 
     ├── BadRequest        the request cannot be read
     ├── Invalid           it can be read, but a value is not acceptable
     ├── Unauthenticated   we do not know who is calling
+    ├── PaymentRequired   we know, and there is not enough money
     ├── Forbidden         we know, and the answer is no
     ├── NotFound          not there, or not yours to see
     ├── Conflict          it disagrees with the present state
@@ -49,6 +50,12 @@ class Unauthenticated(Refusal):
     """Nobody is signed in."""
 
     code = "unauthenticated"
+
+
+class PaymentRequired(Refusal):
+    """There is not enough money for this."""
+
+    code = "payment_required"
 
 
 class Forbidden(Refusal):

@@ -1,22 +1,26 @@
 """Identifiers made by the application, so that inserts are idempotent and need no RETURNING."""
 
 import hashlib
-import os
+import random
 import secrets
 import time
-import uuid
 from typing import Final
 
 _TEXT_SECRET_BYTES: Final = 32
 
 
 def new_id() -> str:
-    """A UUIDv7: sorts by creation time, so keyset paging can order by it."""
+    """A UUIDv7: sorts by creation time, so keyset paging can order by it. It is no secret."""
     milliseconds = time.time_ns() // 1_000_000
-    value = (milliseconds << 80) | int.from_bytes(os.urandom(10))
-    value = value & ~(0xF << 76) | (0x7 << 76)
-    value = value & ~(0x3 << 62) | (0x2 << 62)
-    return str(uuid.UUID(int=value))
+    # Not from the system: that takes longer than all the rest, twice for each request.
+    chance = random.getrandbits(74)
+    return id_text(milliseconds << 80 | 0x7 << 76 | (chance >> 62) << 64 | 0x2 << 62 | chance & (1 << 62) - 1)
+
+
+def id_text(value: int) -> str:
+    """128 bits as a lower-case dashed UUID."""
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def new_secret(prefix: str = "") -> str:

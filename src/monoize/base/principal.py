@@ -22,6 +22,11 @@ Permission = Literal[
     "tokens.write",
     "tenants.read",
     "tenants.write",
+    "prices.read",
+    "prices.write",
+    "ledger.read",
+    "ledger.write",
+    "metrics.read",
     "audit.read",
     "impersonate",
 ]
@@ -37,6 +42,11 @@ _EVERYTHING_BUT_IMPERSONATION: Final = frozenset[Permission](
         "tokens.write",
         "tenants.read",
         "tenants.write",
+        "prices.read",
+        "prices.write",
+        "ledger.read",
+        "ledger.write",
+        "metrics.read",
         "audit.read",
     }
 )
