@@ -14,7 +14,7 @@ from monoize.base.principal import SYSTEM, Call, Principal
 from monoize.control.identity.model import DEFAULT_TENANT_ID
 from monoize.control.identity.tables import versions
 from monoize.infra import dsn
-from monoize.infra.audit_log import GENESIS, AuditLog, Verdict, audit_head, logs
+from monoize.infra.audit_log import GENESIS, AuditLog, Entry, Verdict, audit_head, logs
 from monoize.infra.db import Database, open_database
 from monoize.infra.sealed import Seal
 
@@ -148,7 +148,11 @@ async def test_naming_what_was_changed_is_no_secret(sqlite_log: AuditLog, detail
 
 async def test_observers_hear_of_a_change_once_it_is_durable(database: Database, audit_log: AuditLog):
     heard: list[str] = []
-    audit_log.observe(lambda entry: heard.append(f"{entry.action} {entry.target_id}"))
+
+    async def hear(entry: Entry) -> None:
+        heard.append(f"{entry.action} {entry.target_id}")
+
+    audit_log.observe(hear)
     async with audit_log.change(CALL) as change:
         change.record("thing.make", "thing", 1)
         assert [] == heard

@@ -11,7 +11,7 @@ import dataclasses
 import datetime as dt
 import json
 import re
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -124,10 +124,13 @@ class AuditLog:
     def __init__(self, database: Database, seal: Seal) -> None:
         self._database = database
         self._seal = seal
-        self._observers: list[Callable[[Entry], None]] = []
+        self._observers: list[Callable[[Entry], Awaitable[None]]] = []
 
-    def observe(self, observer: Callable[[Entry], None]) -> None:
-        """Tell `observer` of every change of this process once it is durable: caches drop what it made stale."""
+    def observe(self, observer: Callable[[Entry], Awaitable[None]]) -> None:
+        """Tell `observer` of every change of this process, once it is durable and before its caller is answered.
+
+        Caches drop what it made stale. An observer does not fail: the change is made.
+        """
         self._observers.append(observer)
 
     @contextlib.asynccontextmanager
@@ -139,7 +142,7 @@ class AuditLog:
                 raise AssertionError("a change ended without an audit row")
             await self._append(tx, call, change.entry)
         for observer in self._observers:
-            observer(change.entry)
+            await observer(change.entry)
 
     async def _append(self, tx: Tx, call: Call, entry: Entry) -> None:
         end = select(audit_head.c.seq, audit_head.c.row_hash).with_for_update()

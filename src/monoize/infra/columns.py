@@ -6,6 +6,7 @@ engine stores it. `schema` is the one MetaData that all rooms fill; `triggers.py
 """
 
 import datetime as dt
+import re
 import uuid
 from typing import Any, Final
 
@@ -39,6 +40,8 @@ NAMES: Final = {
 
 schema = MetaData(naming_convention=NAMES)
 
+_ID_AS_KEPT: Final = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
 TABLE_OPTIONS: Final[dict[str, Any]] = {
     "sqlite_autoincrement": True,
     # Binary collation: MySQL then compares names as the other two engines do, by case and accent.
@@ -68,7 +71,9 @@ class Id(types.TypeDecorator[str]):
         return dialect.type_descriptor(String(36))
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        return None if value is None else str(uuid.UUID(value))
+        if value is None or _ID_AS_KEPT.fullmatch(value):
+            return value
+        return str(uuid.UUID(value))
 
 
 class Timestamp(types.TypeDecorator[dt.datetime]):

@@ -29,8 +29,7 @@ CONNECT_TIMEOUT_S: Final = 5
 _READER_PRAGMAS: Final = (
     "PRAGMA foreign_keys = ON",
     f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000}",
-    "PRAGMA cache_size = -65536",
-    "PRAGMA mmap_size = 268435456",
+    "PRAGMA cache_size = -16384",
     # NORMAL in WAL mode cannot corrupt; FULL also keeps the last commit through a power cut, and money is here.
     "PRAGMA synchronous = FULL",
 )
