@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ARRAY, ColumnElement, Dialect, Table, any_, insert, literal
+from sqlalchemy import ARRAY, ColumnElement, Dialect, Table, any_, func, insert, literal, select
 
 from monoize.infra.db import Tx
 
@@ -46,13 +46,21 @@ def _column(values: list[Any], convert: Convert | None) -> Sequence[Any]:
 
 
 def is_one_of(tx: Tx, column: ColumnElement[Any], values: Collection[Any]) -> ColumnElement[bool]:
-    """`column IN (values)` for hundreds of them.
+    """`column IN (values)` for hundreds of them, as one parameter where the engine can take it.
 
-    PostgreSQL gets them as one array: many parameters end in a plan that compares every row with each of them.
+    With hundreds, PostgreSQL ends up with a plan that compares every row with each of them, and writing the
+    statement takes longer than running it.
     """
-    if tx.connection.dialect.name != "postgresql":
-        return column.in_(values)
-    return column == any_(literal(list(values), ARRAY(column.type)))
+    match tx.connection.dialect.name:
+        case "postgresql":
+            return column == any_(literal(list(values), ARRAY(column.type)))
+        case "sqlite":
+            convert = column.type.dialect_impl(tx.connection.dialect).bind_processor(tx.connection.dialect)
+            document = _encoder.encode([convert(value) if convert else value for value in values])
+            listed = func.json_each(document.decode()).table_valued("value")
+            return column.in_(select(listed.c.value))
+        case _:
+            return column.in_(values)
 
 
 @functools.cache

@@ -19,6 +19,7 @@ from typing import Any, Final
 from sqlalchemy import AsyncAdaptedQueuePool, CursorResult, Executable, event, exc, text
 
 from monoize.base.errors import StartupProblem, Unavailable
+from monoize.infra import sqlite_driver
 from monoize.infra.async_engine import AsyncConnection, AsyncEngine, create_async_engine
 from monoize.infra.dsn import Dsn
 
@@ -153,7 +154,7 @@ def _sqlite_engine(dsn: Dsn, *, pool_size: int, writes: bool) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=BUSY_TIMEOUT_S,
         hide_parameters=True,
-        connect_args={"isolation_level": None},
+        connect_args={"isolation_level": None, "async_creator_fn": sqlite_driver.connect},
     )
 
     @event.listens_for(engine.sync_engine, "connect")

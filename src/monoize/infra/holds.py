@@ -8,6 +8,7 @@ changed.
 
 import dataclasses
 import itertools
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -21,7 +22,7 @@ AMOUNT_MOST_NANO: Final = 10**18
 # A balance beyond it counts as this much, so that every store may count in 64 bits.
 BALANCE_MOST_NANO: Final = 2**62
 LIFETIME_MOST_S: Final = 24 * 60 * 60
-POSTED_MOST: Final = 1000
+POSTED_MOST: Final = 2000
 SNAPSHOT_MOST: Final = 1000
 HOLDS_MOST: Final = 200_000
 BUDGETS_MOST: Final = 100_000
@@ -30,6 +31,7 @@ IDLE_S: Final = 15 * 60
 REMEMBER_S: Final = 15 * 60
 
 _BUDGETS_TRIED: Final = 8
+_NAME: Final = re.compile(f"[!-~]{{1,{NAME_CHARS_MOST}}}")
 
 Charges = Mapping[str, int]
 """What is taken in the end, by budget."""
@@ -213,8 +215,7 @@ class Holds(Protocol):
 
 
 def check_name(name: str) -> None:
-    is_plain = name.isascii() and name.isprintable() and " " not in name
-    if not is_plain or not 1 <= len(name) <= NAME_CHARS_MOST:
+    if not _NAME.fullmatch(name):
         raise ValueError(f"a name is 1 to {NAME_CHARS_MOST} printable ASCII characters without spaces")
 
 
@@ -356,9 +357,10 @@ class MemoryHolds:
         if len(self._holds) + len(self._unposted) >= self._most:
             raise HoldsFull
         budgets = [self._use(claim.budget) for claim in claims]
-        if not all(budget.is_open for budget in budgets):
-            unknown = zip(claims, budgets, strict=True)
-            return NotOpen({claim.budget: budget.mark for claim, budget in unknown if not budget.is_open})
+        for budget in budgets:
+            if not budget.is_open:
+                unknown = zip(claims, budgets, strict=True)
+                return NotOpen({claim.budget: budget.mark for claim, budget in unknown if not budget.is_open})
         taken = []
         for claim, budget in zip(claims, budgets, strict=True):
             if budget.available is None:

@@ -52,6 +52,8 @@ _PRAGMAS: Final = (
 # One statement for a whole commit: one for each row would hand the interpreter over, and wait for it, each time.
 _PAIRS: Final = "SELECT json_extract(value, '$[0]') AS id, json_extract(value, '$[1]') AS content FROM json_each(?)"
 
+_encode: Final = msgspec.json.Encoder().encode
+
 Answer = TypeVar("Answer")
 Given = TypeVar("Given")
 Verb = Literal["begin", "note", "finish", "abandon"]
@@ -126,7 +128,8 @@ class Spool:
         self._finished_most = finished_most
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[_Wish | _Question] = deque()
-        self._something_waits = threading.Condition()
+        self._lock = threading.Lock()
+        self._something_waits = threading.Condition(self._lock)
         self._closing = False
         self._is_broken = False
         # Written by the thread after a commit, read by the loop.
@@ -159,18 +162,17 @@ class Spool:
         """The request ended and nothing is to be posted."""
         await self._wish("abandon", id, b"")
 
-    async def oldest(self, most: int) -> Sequence[Entry]:
-        """The finished entries that have waited longest."""
+    async def oldest(self, most: int, *, posted: Entry | None = None) -> Sequence[Entry]:
+        """The finished entries that have waited longest, after everything up to `posted` is forgotten."""
         query = "SELECT id, content, seq FROM finished ORDER BY seq LIMIT ?"
-        return await self._ask(lambda connection: _entries(connection.execute(query, (most,))))
 
-    async def posted(self, last: Entry) -> None:
-        """Everything finished up to `last` is in the database."""
+        def forget_and_find(connection: sqlite3.Connection) -> Sequence[Entry]:
+            if posted:
+                gone = connection.execute("DELETE FROM finished WHERE seq <= ?", (posted.seq,)).rowcount
+                self._finished -= gone
+            return _entries(connection.execute(query, (most,)))
 
-        def forget(connection: sqlite3.Connection) -> None:
-            self._finished -= connection.execute("DELETE FROM finished WHERE seq <= ?", (last.seq,)).rowcount
-
-        await self._ask(forget)
+        return await self._ask(forget_and_find)
 
     async def set_aside(self, entry: Entry, reason: str) -> None:
         """A finished entry that can never be posted steps out of the way. It is not lost, and is in the figures."""
@@ -207,7 +209,7 @@ class Spool:
 
     async def _wish(self, verb: Verb, id: str, content: bytes) -> None:
         done: asyncio.Future[None] = self._loop.create_future()
-        self._enqueue(_Wish(verb, msgspec.json.encode((id, content.decode())), done))
+        self._enqueue(_Wish(verb, _encode((id, content.decode())), done))
         await done
 
     async def _ask(self, ask: Callable[[sqlite3.Connection], Answer]) -> Answer:
@@ -216,7 +218,7 @@ class Spool:
         return await done
 
     def _enqueue(self, item: _Wish | _Question) -> None:
-        with self._something_waits:
+        with self._lock:
             if self._closing:
                 raise SpoolBroken
             self._waiting.append(item)
