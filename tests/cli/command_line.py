@@ -1,5 +1,6 @@
 """The real command, run as people and scripts run it: a process of its own, with or without a terminal."""
 
+import contextlib
 import json
 import os
 import pty
@@ -83,7 +84,13 @@ class Terminal:
         return self
 
     def interrupt(self) -> "Terminal":
-        self._process.send_signal(signal.SIGINT)
+        """As often as it takes: Python does not see one that comes just before it begins to read."""
+        until = time.monotonic() + RUN_S
+        while self._process.poll() is None:
+            assert time.monotonic() < until, self._seen
+            self._process.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(1)
         return self
 
     def end(self) -> tuple[int, str]:

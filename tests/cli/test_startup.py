@@ -43,7 +43,7 @@ def test_the_completion_script_and_what_it_calls(operator: CommandLine, shell: s
 
 
 def test_a_reader_that_leaves_early_causes_no_noise(root: CommandLine):
-    shell = f"{sys.executable} -m monoize audit list | head -c 1"
+    shell = f"{sys.executable} -m monoize audit list --limit 1000 | head -c 1"
     done = subprocess.run(
         ["bash", "-c", shell],
         capture_output=True,

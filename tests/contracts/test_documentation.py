@@ -1,14 +1,21 @@
 """What is documented is what there is: settings, error codes, proofs and benchmarks."""
 
 import dataclasses
+import importlib
+import pkgutil
 import re
 from pathlib import Path
 from typing import Any
 
-import monoize.main.server  # noqa: F401 - imports every module that defines refusals
+import monoize
 from monoize.base.errors import Refusal, every_refusal
 from monoize.control.edge.problem import status_of
 from monoize.infra.settings import Effective, OAuthProvider, Settings
+
+# A refusal is known once its module is loaded, and some are loaded only where they are needed.
+for module in pkgutil.walk_packages(monoize.__path__, "monoize."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
 
 ROOT = Path(__file__).parents[2]
 

@@ -22,6 +22,7 @@ from schemathesis.specs.openapi.checks import (
 from support.endpoints import document
 from support.engines import SqliteScratch
 from support.house import Client, RunningHouse, open_house, test_settings
+from support.money import open_till
 
 DOCUMENT: Final = document()
 SCHEMA: Final = schemathesis.openapi.from_dict(DOCUMENT)
@@ -71,6 +72,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
             dsn, folder, registration_enabled=True, smtp_url=mail.url, mail_from="monoize@example.com"
         )
         house = runner.run(stack.enter_async_context(open_house(settings)))
+        runner.run(stack.enter_async_context(open_till(house)))
         root = runner.run(house.make_root())
         yield Asked(runner.run, house, root, runner.run(things(root)))
         runner.run(stack.aclose())

@@ -153,6 +153,6 @@ def test_no_secret_enters_the_audit_log(story: Story):
 
 
 def test_no_secret_is_stored_readable_anywhere(story: Story):
-    stored = b"".join(file.read_bytes() for file in sorted(story.database.parent.iterdir()))
+    stored = b"".join(file.read_bytes() for file in story.database.parent.rglob("*") if file.is_file())
 
     assert [] == [what for what, secret in story.secrets.items() if secret.encode() in stored]

@@ -244,11 +244,14 @@ def _serve(folder: Path, port: str, settings: dict[str, str]) -> subprocess.Comp
     )
 
 
-def test_a_server_that_was_stopped_leaves_only_its_database_and_its_key(kept: Path):
+MADE = {"data", "data/master.key", "data/monoize.db", "data/spool", "data/spool/0.db"}
+
+
+def test_a_server_that_was_stopped_leaves_only_its_database_its_key_and_its_spool(kept: Path):
     files = snapshots.files(kept)
 
-    assert {"data", "data/master.key", "data/monoize.db"} == set(files)
-    assert {0o600} == {stat.S_IMODE(files[name][0]) for name in ("data/master.key", "data/monoize.db")}
+    assert set(files) == MADE
+    assert {0o600} == {stat.S_IMODE(files[name][0]) for name in MADE - {"data", "data/spool"}}
 
 
 def test_two_servers_starting_at_once_in_one_folder_both_come_up(tmp_path: Path):
@@ -263,4 +266,4 @@ def test_two_servers_starting_at_once_in_one_folder_both_come_up(tmp_path: Path)
         addresses = set(threads.map(come_up, range(2)))
 
     assert 2 == len(addresses)
-    assert {"data", "data/master.key", "data/monoize.db"} == set(snapshots.files(tmp_path))
+    assert MADE | {"data/spool/1.db"} == set(snapshots.files(tmp_path))

@@ -76,6 +76,64 @@ async def open_house(address: str, folder: str, master_key: str = "", master_key
         print(opened.seal.key_id)
 
 
+async def place_holds(address: str, namespace: str, budget: str, times: str) -> None:
+    """Try so often to hold one nano-USD, a few at once. Prints how often it succeeded."""
+    from monoize.infra.holds import Claim, Placed
+    from monoize.infra.redis_holds import RedisHolds
+
+    holds = RedisHolds(address, namespace=namespace)
+    claims, owner = (Claim(budget, 1),), f"process-{os.getpid()}"
+    _wait_for_the_word()
+    placed = await asyncio.gather(
+        *(holds.place(f"{owner}:{n}", claims, owner=owner, lifetime_s=60) for n in range(int(times)))
+    )
+    print(sum(isinstance(answer, Placed) for answer in placed))
+    await holds.close()
+
+
+async def spool_until_killed(folder: str, workers: str) -> None:
+    """Begin and finish entries, and print each id once its `finish` has returned."""
+    from monoize.infra.spool import open_spool
+
+    spool = await open_spool(Path(folder))
+    _wait_for_the_word()
+
+    async def work(name: str) -> None:
+        number = 0
+        while True:
+            number += 1
+            await spool.begin(f"{name}.{number}", b'"floor"')
+            await spool.finish(f"{name}.{number}", b'"charge"')
+            print(f"{name}.{number}", flush=True)
+
+    async with asyncio.timeout(60), asyncio.TaskGroup() as together:
+        for worker in range(int(workers)):
+            together.create_task(work(f"{os.getpid()}-{worker}"))
+
+
+async def spool_without_room(folder: str, bytes_most: str) -> None:
+    """Begin entries in files that may not grow beyond so many bytes; print those that were taken."""
+    import resource
+
+    from monoize.infra import log
+    from monoize.infra.spool import SpoolBroken, open_spool
+
+    log.configure("error", "console")
+    spool = await open_spool(Path(folder))
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(bytes_most), int(bytes_most)))
+    _wait_for_the_word()
+    refused = 0
+    for number in range(2000):
+        try:
+            await spool.begin(str(number), b'"%s"' % (b"x" * 2000))
+            print(number)
+        except SpoolBroken:
+            refused += 1
+    print(f"refused {refused}")
+    await spool.close()
+
+
 def _wait_for_the_word() -> None:
     print("ready", flush=True)
     sys.stdin.readline()

@@ -234,3 +234,156 @@ async def delete_token(scene: Scene) -> Request:
     name = f"ci-{new_id()}"
     await scene.created("/api/tokens", name=name)
     return Request(await scene.root(), f"/api/tokens/{name}", (("token.delete", "user:root", "token"),))
+
+
+@valid("POST /api/ledger/top-ups")
+async def top_up(scene: Scene) -> Request:
+    user = await scene.created("/api/users", username="alice")
+    body = {"user_id": user["id"], "amount_nano_usd": "5000000000", "reference": "payment-1", "note": "invoice 7"}
+    return Request(await scene.root(), "/api/ledger/top-ups", (("balance.top_up", "user:root", "user"),), body)
+
+
+@valid("POST /api/ledger/adjustments")
+async def adjust_balance(scene: Scene) -> Request:
+    user = await scene.created("/api/users", username="alice")
+    body = {"user_id": user["id"], "delta_nano_usd": "-5000000000", "reason": "credited twice"}
+    return Request(await scene.root(), "/api/ledger/adjustments", (("balance.adjust", "user:root", "user"),), body)
+
+
+@valid("POST /api/ledger/refunds")
+async def refund(scene: Scene) -> Request:
+    user = await scene.created("/api/users", username="alice")
+    paid = await scene.created("/api/ledger/top-ups", user_id=user["id"], amount_nano_usd="5000000000")
+    body = {"entry_id": paid["id"], "amount_nano_usd": "1000000000", "reason": "paid too much"}
+    return Request(await scene.root(), "/api/ledger/refunds", (("balance.refund", "user:root", "user"),), body)
+
+
+@valid("PUT /api/ledger/balances/{user_id}")
+async def set_balance_limit(scene: Scene) -> Request:
+    user = await scene.created("/api/users", username="alice")
+    rows = (("balance.set_limit", "user:root", "user"),)
+    return Request(await scene.root(), f"/api/ledger/balances/{user['id']}", rows, {"unlimited": True})
+
+
+async def key_with_sub_account(scene: Scene) -> str:
+    root = await scene.root()
+    key = (await scene.created("/api/keys", name="laptop"))["key"]["id"]
+    answer = await root.put(f"/api/ledger/sub-accounts/{key}", json={"enabled": True})
+    assert answer.status_code == 200, answer.text
+    return str(key)
+
+
+@valid("PUT /api/ledger/sub-accounts/{key_id}")
+async def set_sub_account(scene: Scene) -> Request:
+    key = await key_with_sub_account(scene)
+    rows = (("key.set_sub_account", "user:root", "key"),)
+    return Request(await scene.root(), f"/api/ledger/sub-accounts/{key}", rows, {"enabled": False})
+
+
+@valid("POST /api/ledger/transfers")
+async def transfer(scene: Scene) -> Request:
+    root, key = await scene.root(), await key_with_sub_account(scene)
+    await scene.created("/api/ledger/top-ups", user_id=root.user["id"], amount_nano_usd="5000000000")
+    body = {"key_id": key, "amount_nano_usd": "1000000000"}
+    return Request(root, "/api/ledger/transfers", (("key.transfer", "user:root", "key"),), body)
+
+
+@valid("POST /api/ledger/sub-account-adjustments")
+async def set_sub_account_balance(scene: Scene) -> Request:
+    body = {"key_id": await key_with_sub_account(scene), "balance_nano_usd": "1000000000", "reason": "a gift"}
+    rows = (("key.set_balance", "user:root", "key"),)
+    return Request(await scene.root(), "/api/ledger/sub-account-adjustments", rows, body)
+
+
+@valid("DELETE /api/ledger/keys/{key_id}")
+async def delete_key_with_sub_account(scene: Scene) -> Request:
+    key = await key_with_sub_account(scene)
+    return Request(await scene.root(), f"/api/ledger/keys/{key}", (("key.delete", "user:root", "key"),))
+
+
+RATES: Final = {
+    "input_usd_per_mtok": "3",
+    "output_usd_per_mtok": "15",
+    "cache_write_5m_usd_per_mtok": "3.75",
+    "cache_write_1h_usd_per_mtok": "6",
+    "cache_read_usd_per_mtok": "0.3",
+    "web_search_usd_per_1k": "10",
+    "neuron_usd_per_1k": "0.011",
+    "unit_usd": "0.04",
+    "input_neurons_per_mtok": "26668",
+    "output_neurons_per_mtok": "204805",
+    "threshold_tokens": 200_000,
+    "geo_multiplier": "1.1",
+    "source_url": "https://example.com/prices",
+    "checked_at": "2026-11-01T00:00:00Z",
+    "note": "as printed",
+}
+PRICE: Final = {
+    **RATES,
+    "provider": "anthropic",
+    "model_key": "claude-new",
+    "kind": "long_context",
+    "variant": "any",
+    "book": "list",
+    "effective_from": "2026-01-01T00:00:00Z",
+    "effective_to": "2099-01-01T00:00:00Z",
+}
+PRICE_LIST: Final = {
+    "format": "models_dev",
+    "document": '{"anthropic": {"models": {"claude-new": {"cost": {"input": 3, "output": 15}}}}}',
+    "source_url": "https://models.dev/api.json",
+    "providers": ["anthropic"],
+}
+
+
+@valid("POST /api/prices")
+async def set_price(scene: Scene) -> Request:
+    return Request(await scene.root(), "/api/prices", (("price.set", "user:root", "price"),), PRICE)
+
+
+@valid("POST /api/prices/{price_id}/corrections")
+async def correct_price(scene: Scene) -> Request:
+    made = (await scene.created("/api/prices", **PRICE))["price"]["id"]
+    rows = (("price.correct", "user:root", "price"),)
+    return Request(await scene.root(), f"/api/prices/{made}/corrections", rows, RATES)
+
+
+@valid("POST /api/prices/{price_id}/end")
+async def end_price(scene: Scene) -> Request:
+    made = (await scene.created("/api/prices", **PRICE))["price"]["id"]
+    rows = (("price.end", "user:root", "price"),)
+    return Request(await scene.root(), f"/api/prices/{made}/end", rows, {"at": "2027-01-01T00:00:00Z"})
+
+
+@valid("POST /api/prices/imports")
+async def import_prices(scene: Scene) -> Request:
+    rows = (("price.import", "user:root", "price_list"),)
+    return Request(await scene.root(), "/api/prices/imports", rows, PRICE_LIST)
+
+
+@valid("POST /api/prices/imports/preview")
+async def preview_import(scene: Scene) -> Request:
+    return Request(await scene.root(), "/api/prices/imports/preview", (), PRICE_LIST)
+
+
+@valid("POST /api/prices/seed")
+async def plant_seed(scene: Scene) -> Request:
+    return Request(await scene.root(), "/api/prices/seed", (("price.seed", "user:root", "price_list"),))
+
+
+async def steep_change(scene: Scene) -> str:
+    await scene.created("/api/prices", **PRICE)
+    dearer = {**PRICE, "effective_from": "2026-06-01T00:00:00Z", "input_usd_per_mtok": "30"}
+    return str((await scene.created("/api/prices", **dearer))["pending"]["id"])
+
+
+@valid("POST /api/prices/pending/{pending_id}/confirm")
+async def confirm_price(scene: Scene) -> Request:
+    pending, rows = await steep_change(scene), (("price.confirm", "user:root", "price"),)
+    return Request(await scene.root(), f"/api/prices/pending/{pending}/confirm", rows)
+
+
+@valid("DELETE /api/prices/pending/{pending_id}")
+async def reject_price(scene: Scene) -> Request:
+    pending, rows = await steep_change(scene), (("price.reject", "user:root", "pending_price"),)
+    return Request(await scene.root(), f"/api/prices/pending/{pending}", rows)

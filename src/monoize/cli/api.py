@@ -100,6 +100,9 @@ class Api:
     def patch(self, path: str, body: Json) -> Any:
         return self._request("PATCH", path, body=body)
 
+    def put(self, path: str, body: Json) -> Any:
+        return self._request("PUT", path, body=body)
+
     def delete(self, path: str) -> None:
         self._request("DELETE", path)
 

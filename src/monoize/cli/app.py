@@ -19,7 +19,9 @@ from monoize.cli.db import db
 from monoize.cli.failure import Exit, Failure
 from monoize.cli.invocation import Invocation
 from monoize.cli.keys import keys
+from monoize.cli.ledger import ledger
 from monoize.cli.login import login, logout, whoami
+from monoize.cli.prices import prices
 from monoize.cli.serve import init, serve
 from monoize.cli.tenants import tenants
 from monoize.cli.tokens import tokens
@@ -53,6 +55,8 @@ for command in (
     keys,
     tokens,
     tenants,
+    prices,
+    ledger,
     audit,
     config,
     db,

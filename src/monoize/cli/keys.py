@@ -135,7 +135,8 @@ def delete_key(invocation: Invocation, key: str, user: str | None, yes: bool) ->
     """Delete a key; what still uses it is refused at once."""
     found = _found(invocation, key, user)
     ask.confirmed_by_name("key", found["name"], yes=yes)
-    invocation.api.delete(f"/api/keys/{found['id']}")
+    # The ledger settles the sub-account of the key, if it has one.
+    invocation.api.delete(f"/api/ledger/keys/{found['id']}")
     show.said(f"Deleted the key {found['name']} ({found['key_prefix']}…). Clients that use it are refused now.")
 
 

@@ -15,7 +15,7 @@ USERNAME_MOST: Final = 22
 LIST_LIMIT_MOST: Final = 10_000
 _USERNAME: Final = re.compile(rf"[A-Za-z0-9_]{{{USERNAME_LEAST},{USERNAME_MOST}}}")
 _EMAIL: Final = re.compile(r"[^@\s<>()\[\],;:\\\"]+@[^@\s<>()\[\],;:\\\"]+\.[^@\s.]+")
-_USD: Final = re.compile(r"([0-9]{1,20})(?:\.([0-9]{1,9}))?")
+_USD: Final = re.compile(r"(-?)([0-9]{1,20})(?:\.([0-9]{1,9}))?")
 
 
 class Time(click.ParamType[str]):
@@ -36,11 +36,14 @@ class Usd(click.ParamType[str]):
 
     name = "usd"
 
+    def __init__(self, *, signed: bool = False) -> None:
+        self._signed = signed
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         amount = _USD.fullmatch(value)
-        if amount is None:
+        if amount is None or (amount[1] and not self._signed):
             self.fail(f"{value!r} is not an amount; write 25 or 0.5, with at most nine decimals", param, ctx)
-        return str(int(amount[1]) * NANO_PER_USD + int((amount[2] or "").ljust(9, "0")))
+        return amount[1] + str(int(amount[2]) * NANO_PER_USD + int((amount[3] or "").ljust(9, "0")))
 
 
 class Matching(click.ParamType[str]):
@@ -60,6 +63,7 @@ class Matching(click.ParamType[str]):
 PORT: Final = click.IntRange(0, 65_535)
 TIME: Final = Time()
 USD: Final = Usd()
+SIGNED_USD: Final = Usd(signed=True)
 USERNAME: Final = Matching(
     "username", _USERNAME, f"{USERNAME_LEAST} to {USERNAME_MOST} letters, digits and underscores"
 )

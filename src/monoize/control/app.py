@@ -8,9 +8,14 @@ from fastapi import APIRouter, FastAPI
 
 import monoize
 from monoize.control.audit import api as audit_api
+from monoize.control.bridge import api as bridge_api
+from monoize.control.catalog import api as catalog_api
 from monoize.control.edge import problem
 from monoize.control.edge.request_context import RequestContext
 from monoize.control.identity import api as identity_api
+from monoize.control.identity.actions.users import count_administrators
+from monoize.control.ledger import api as ledger_api
+from monoize.control.telemetry import api as telemetry_api
 from monoize.infra.settings import Settings
 
 DESCRIPTION: Final = (
@@ -38,6 +43,10 @@ def make_app(settings: Settings, lifespan: Lifespan) -> FastAPI:
     rooms = APIRouter(prefix="/api")
     rooms.include_router(identity_api.router())
     rooms.include_router(audit_api.router)
+    rooms.include_router(catalog_api.router(count_administrators))
+    rooms.include_router(ledger_api.router())
+    rooms.include_router(telemetry_api.router)
+    rooms.include_router(bridge_api.router)
     app.include_router(rooms)
     app.add_api_route("/healthz", health, tags=["health"])
     return app

@@ -22,6 +22,7 @@ from monoize.control.identity.services import Identity
 from monoize.infra import log
 from monoize.infra.settings import Settings
 from monoize.main.application import make_application
+from monoize.main.garbage import collect_seldom
 
 KEEP_ALIVE_S: Final = 75
 BACKLOG: Final = 2048
@@ -45,6 +46,7 @@ async def _serve(settings: Settings, listener: socket.socket, say: Say) -> None:
     server.obey_signals()
     try:
         async with app.router.lifespan_context(app):
+            collect_seldom()
             await _welcome(app, settings, listener, say)
             await server.serve(sockets=[listener])
     except asyncio.CancelledError:

@@ -6,7 +6,7 @@ looks whether it was already taken.
 
 from alembic import op
 from sqlalchemy import Column, MetaData, Table, inspect
-from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 from sqlalchemy.sql.schema import SchemaItem
 
 from monoize.infra.columns import NAMES, TABLE_OPTIONS
@@ -18,15 +18,37 @@ def create_table(name: str, *items: SchemaItem, append_only: bool = False) -> No
     table = _declared(name, *items, append_only=append_only)
     connection = op.get_bind()
     connection.execute(CreateTable(table, if_not_exists=True))
-    present = {index["name"] for index in inspect(connection).get_indexes(name)}
-    for index in sorted(table.indexes, key=lambda index: str(index.name)):
-        if index.name not in present:
-            connection.execute(CreateIndex(index))
+    _create_missing_indexes(table)
     existing = trigger_names(connection)
     for trigger in triggers_of(table, connection.dialect):
         if trigger.name not in existing:
             for statement in trigger.statements:
                 connection.exec_driver_sql(statement)
+
+
+def extend_table(name: str, *items: SchemaItem, append_only: bool = False) -> None:
+    """Give a table the columns and indexes it lacks. Its triggers are made anew, since they name its columns."""
+    table = _declared(name, *items, append_only=append_only)
+    connection = op.get_bind()
+    present = {column["name"] for column in inspect(connection).get_columns(name)}
+    for column in table.columns:
+        if column.name not in present:
+            definition = str(CreateColumn(column).compile(dialect=connection.dialect))
+            connection.exec_driver_sql(f"ALTER TABLE {name} ADD COLUMN {definition}")
+    _create_missing_indexes(table)
+    on = f" ON {name}" if connection.dialect.name == "postgresql" else ""
+    for trigger in triggers_of(table, connection.dialect):
+        connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {trigger.name}{on}")
+        for statement in trigger.statements:
+            connection.exec_driver_sql(statement)
+
+
+def _create_missing_indexes(table: Table) -> None:
+    connection = op.get_bind()
+    present = {index["name"] for index in inspect(connection).get_indexes(table.name)}
+    for index in sorted(table.indexes, key=lambda index: str(index.name)):
+        if index.name not in present:
+            connection.execute(CreateIndex(index))
 
 
 def _declared(name: str, *items: SchemaItem, append_only: bool) -> Table:

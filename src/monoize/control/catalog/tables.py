@@ -159,6 +159,8 @@ model_prices = table(
     Column("source_url", text(2048), nullable=False),
     Column("checked_at", Timestamp, nullable=False),
     Column("note", text()),
+    # How it came into the book: "manual" prices are never overwritten by a list.
+    Column("origin", text(32), nullable=False, server_default="manual"),
     created_at(),
     UniqueConstraint(
         "provider",
@@ -195,6 +197,31 @@ model_prices = table(
             "threshold_tokens",
         )
     ),
+)
+
+# Steep changes, until a second person has looked at them; a newer proposal for the same price takes the place.
+pending_prices = table(
+    "pending_prices",
+    Column("id", Id, primary_key=True),
+    Column("provider", text(64), nullable=False),
+    Column("model_key", text(128), nullable=False),
+    Column("kind", text(32), nullable=False),
+    Column("variant", text(64), nullable=False),
+    Column("pricing_source", text(32), nullable=False),
+    Column("proposal_json", text(), nullable=False),
+    Column("changes_json", text(), nullable=False),
+    Column("proposed_by", text(191), nullable=False),
+    Column("proposer_id", text(191), nullable=False),
+    created_at(),
+    UniqueConstraint("provider", "model_key", "kind", "variant", "pricing_source"),
+)
+
+# Its one row is what writers of prices wait for, and counts what they wrote.
+price_book = table(
+    "price_book",
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("generation", BigInteger, nullable=False),
+    CheckConstraint("id = 1", name="single_row"),
 )
 
 pricing_snapshots = table(

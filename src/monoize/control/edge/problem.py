@@ -87,6 +87,7 @@ _STATUS: Final[Mapping[type[errors.Refusal], int]] = {
     InternalError: 500,
     errors.BadRequest: 400,
     errors.Unauthenticated: 401,
+    errors.PaymentRequired: 402,
     errors.Forbidden: 403,
     errors.NotFound: 404,
     errors.Conflict: 409,

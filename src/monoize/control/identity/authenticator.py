@@ -127,7 +127,7 @@ class IdentityAuthenticator:
             principal = await self._acting_for(principal, presented.act_for)
         return principal
 
-    def changed(self, entry: Entry) -> None:
+    async def changed(self, entry: Entry) -> None:
         """Drop every cached grant when something that grants rest on has changed."""
         if entry.target_type in _GRANTS_REST_ON:
             self._generation += 1

@@ -131,6 +131,13 @@ class TooManyKeys(Conflict):
     hint = "Delete keys that are no longer used."
 
 
+class SubAccountOpen(Conflict):
+    """This key has a sub-account, which must be settled with its owner first."""
+
+    code = "sub_account_open"
+    hint = "Delete it with `DELETE /api/ledger/keys/{key_id}`, which settles it, or turn the sub-account off first."
+
+
 class NotYourself(Conflict):
     """Nobody can delete, disable or demote themselves."""
 

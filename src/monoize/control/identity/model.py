@@ -74,6 +74,25 @@ class User:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class UserBalance:
+    """What a user has; `unlimited` means that owing is no reason to refuse them anything."""
+
+    user_id: str
+    balance_nano_usd: NanoUsd
+    unlimited: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SubAccount:
+    """The purse of one key: while it is enabled, what the key uses is charged here and not to its owner."""
+
+    key_id: str
+    user_id: str
+    enabled: bool
+    balance_nano_usd: NanoUsd
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Session:
     id: str
     user_id: str

@@ -1,0 +1,1 @@
+"""The book of what was charged and paid, and the only code that moves a balance."""

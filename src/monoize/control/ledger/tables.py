@@ -1,6 +1,7 @@
 """What was spent and by which request: `billing_ledger`, the only truth about money, and `request_logs`.
 
-Neither has a foreign key: history survives the people, keys and channels it names.
+None has a foreign key: history survives the people, keys and channels it names. `ledger_heads` and `ledger_days`
+follow from the rows: where each account ends, and its sums of each day.
 """
 
 from sqlalchemy import (
@@ -9,6 +10,7 @@ from sqlalchemy import (
     Column,
     Index,
     Integer,
+    PrimaryKeyConstraint,
 )
 from sqlalchemy import (
     text as sql,
@@ -37,9 +39,38 @@ billing_ledger = table(
     Column("balance_after_nano_usd", NanoUsd),
     Column("meta_json", text(), nullable=False, server_default=EMPTY_OBJECT),
     created_at(),
+    # Whose balance moved (a user's, or a key's sub-account), the row's number there, and our seal over all of it.
+    Column("account_id", text(36)),
+    Column("account_seq", BigInteger),
+    Column("row_mac", text(64)),
     Index("ux_billing_ledger_kind_request_id", "kind", "request_id", unique=True),
+    Index("ux_billing_ledger_account_id_account_seq", "account_id", "account_seq", unique=True),
     Index(None, "user_id", "created_at"),
+    Index(None, "user_id", "id"),
     append_only=True,
+)
+
+ledger_heads = table(
+    "ledger_heads",
+    Column("account_id", text(36), primary_key=True),
+    Column("last_seq", BigInteger, nullable=False),
+    # Grows with every row from a secret that no row holds, so that cutting rows off the end cannot be covered up.
+    Column("chain", text(64), nullable=False),
+)
+
+ledger_days = table(
+    "ledger_days",
+    Column("account_id", text(36), nullable=False),
+    # As YYYY-MM-DD, in UTC.
+    Column("day", text(10), nullable=False),
+    Column("kind", text(64), nullable=False),
+    # Empty where no key had to do with it.
+    Column("api_key_id", text(36), nullable=False),
+    Column("user_id", text(36), nullable=False),
+    Column("entries", BigInteger, nullable=False),
+    Column("total_nano_usd", NanoUsd, nullable=False),
+    PrimaryKeyConstraint("account_id", "day", "kind", "api_key_id"),
+    Index(None, "user_id", "day"),
 )
 
 request_logs = table(

@@ -1,0 +1,1 @@
+"""What agents and hosts did and used, beside what it cost us."""

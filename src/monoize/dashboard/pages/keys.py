@@ -17,6 +17,7 @@ from monoize.control.identity.api.keys import KeyCreate
 from monoize.control.identity.errors import NoSuchKey
 from monoize.control.identity.model import ApiKey
 from monoize.control.identity.services import public_address
+from monoize.control.ledger.actions import sub_accounts
 from monoize.dashboard.forms import Form, checked, invalid, read_form
 from monoize.dashboard.page import page_router
 from monoize.dashboard.render import next_address, render, see_other
@@ -75,7 +76,7 @@ async def delete(key_id: Uuid, request: Request, house: HouseHere, person: Perso
         if form.text("name") != key.name:
             raise invalid(name="This is not the name of the key.")
         async with house.audit_log.change(person.call) as change:
-            await keys.delete_key(change, key_id)
+            await sub_accounts.delete_key(change, house.seal, key_id)
     except Refusal as refusal:
         return render(request, "key_delete.html", key=key, form=form.refused(refusal), refusal=refusal)
     return see_other("/keys?done=key_deleted")

@@ -8,7 +8,7 @@ from monoize.base.ids import new_id
 from monoize.base.principal import Principal
 from monoize.control.edge.wire import Page, Window
 from monoize.control.identity import model
-from monoize.control.identity.errors import NoSuchKey, TooManyKeys
+from monoize.control.identity.errors import NoSuchKey, SubAccountOpen, TooManyKeys
 from monoize.control.identity.model import ApiKey
 from monoize.control.identity.store import keys, users
 from monoize.infra.audit_log import Change
@@ -66,7 +66,9 @@ async def update_key(change: Change, key_id: str, values: Mapping[str, Any]) -> 
 
 async def delete_key(change: Change, key_id: str) -> None:
     key = await _changeable(change, key_id)
-    await keys.remove(change.tx, key_id)
+    if not await keys.remove(change.tx, key_id):
+        await keys.get(change.tx, key_id)
+        raise SubAccountOpen
     change.record("key.delete", "key", key_id, user_id=key.user_id, prefix=key.key_prefix)
 
 

@@ -29,6 +29,11 @@ async def list_users(tx: Tx, window: Window, *, username: str | None = None) -> 
     return window.page(await users.page(tx, window, username=username), lambda user: user.id)
 
 
+async def count_administrators(tx: Tx) -> int:
+    """People who are enabled and may administer."""
+    return await users.count_admins(tx)
+
+
 async def get_user(tx: Tx, user_id: str) -> User:
     return await users.get(tx, user_id)
 

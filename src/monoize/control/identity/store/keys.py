@@ -74,10 +74,13 @@ async def count(tx: Tx, user_id: str) -> int:
     return int(await tx.scalar(query))
 
 
-async def remove(tx: Tx, id: str) -> None:
-    await tx.execute(delete(api_keys).where(api_keys.c.id == id))
+async def remove(tx: Tx, id: str) -> bool:
+    """Whether the key is gone: one with a sub-account stays, also when it got it a moment ago."""
+    removed = delete(api_keys).where(api_keys.c.id == id, api_keys.c.sub_account_enabled == 0)
+    return (await tx.execute(removed)).rowcount > 0
 
 
 async def touch(tx: Tx, used: Mapping[str, dt.datetime]) -> None:
     statement = update(api_keys).where(api_keys.c.id == bindparam("key_id")).values(last_used_at=bindparam("at"))
-    await tx.execute(statement, [{"key_id": id, "at": at} for id, at in used.items()])
+    # In the order in which everybody locks keys, so that nobody waits in a circle.
+    await tx.execute(statement, [{"key_id": id, "at": used[id]} for id in sorted(used)])

@@ -1,0 +1,13 @@
+"""The routes of the room, a file for each noun, and what they need of other rooms."""
+
+from fastapi import APIRouter
+
+from monoize.control.catalog.actions.proposals import CountAdministrators
+from monoize.control.catalog.api import imports, pending, prices
+
+
+def router(count_administrators: CountAdministrators) -> APIRouter:
+    together = APIRouter()
+    for part in (prices.router, imports.router, pending.router(count_administrators)):
+        together.include_router(part)
+    return together

@@ -1,0 +1,77 @@
+"""The ways in which the catalogue refuses."""
+
+from monoize.base.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
+
+
+class NoSuchPrice(NotFound):
+    """There is no such price."""
+
+    code = "price_not_found"
+
+
+class NoSuchPendingPrice(NotFound):
+    """No price of that id waits for confirmation."""
+
+    code = "pending_price_not_found"
+    hint = "It was confirmed, rejected, or replaced by a newer proposal for the same model."
+
+
+class PriceExists(Conflict):
+    """Another price begins at that very moment."""
+
+    code = "price_exists"
+    hint = "A mistake in it is corrected; a new price begins at another moment."
+
+
+class PriceOverlaps(Conflict):
+    """This price would last into the time of the next one."""
+
+    code = "price_overlaps"
+    hint = "Leave `effective_to` away to let it last until the next price begins."
+
+
+class PriceSuperseded(Conflict):
+    """This price was corrected already."""
+
+    code = "price_superseded"
+    hint = "Work on its latest correction; the history of the model shows it."
+
+
+class NotInItsTime(Conflict):
+    """A price can only end within the time for which it holds."""
+
+    code = "not_in_its_time"
+
+
+class SecondPersonNeeded(Forbidden):
+    """A steep change of a price is confirmed by another person than the one who proposed it."""
+
+    code = "second_person_needed"
+    hint = "Ask another administrator, signed in as themselves; only a sole administrator may confirm alone."
+
+
+class InvalidPrice(Invalid):
+    """This cannot be a price."""
+
+    code = "invalid_price"
+
+
+class RateOutOfRange(Invalid):
+    """A rate lies outside of what anybody charges."""
+
+    code = "rate_out_of_range"
+    hint = "Mind the unit: token rates are USD for a million tokens."
+
+
+class BadPriceList(Invalid):
+    """This document is not a price list in the given format."""
+
+    code = "bad_price_list"
+    hint = "Nothing of it was taken over."
+
+
+class PriceBookTooLarge(Unavailable):
+    """The price book holds more prices than can be loaded at once."""
+
+    code = "price_book_too_large"
+    hint = "End the prices of models that nobody uses any more."

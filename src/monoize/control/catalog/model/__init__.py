@@ -1,0 +1,1 @@
+"""Prices as records, and the rules about them that need no database."""

@@ -1,0 +1,1 @@
+"""The verbs of the room. Whatever moves money goes through `book`."""

@@ -1,0 +1,153 @@
+"""/api/ledger/entries, days, verification: what was charged and paid, and whether the book is right."""
+
+import csv
+import datetime as dt
+import io
+import json
+from collections.abc import AsyncIterator, Sequence
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Query
+from starlette.responses import StreamingResponse
+
+from monoize.base.clock import utc_now
+from monoize.base.money import usd_of_nano
+from monoize.base.principal import Call
+from monoize.control.edge.caller import NotPermitted, requires
+from monoize.control.edge.house import HouseHere
+from monoize.control.edge.wire import Instant, Page, Uuid, Window, uuid_window
+from monoize.control.ledger.actions import statements, verification
+from monoize.control.ledger.actions.verification import Verification
+from monoize.control.ledger.model.entries import DaySums, Entry, EntryFilter
+from monoize.control.ledger.model.kinds import KindName
+
+router = APIRouter()
+
+_SUMMARY_DAYS: Final = 30
+_CURSOR_CHARS_MOST: Final = 2000
+_CSV_COLUMNS: Final = (
+    "id",
+    "created_at",
+    "user_id",
+    "api_key_id",
+    "account",
+    "kind",
+    "request_id",
+    "delta_usd",
+    "balance_after_usd",
+    "meta",
+)
+# What a spreadsheet takes for the beginning of a formula, or skips before it looks for one.
+_FORMULA_BEGINS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", " ")
+
+Whose = Annotated[Uuid | None, Query(description="Another user's; needs ledger.read.")]
+
+
+def wanted_entries(
+    call: Annotated[Call, requires("self")],
+    user_id: Whose = None,
+    everybody: Annotated[bool, Query(description="All users'; needs ledger.read.")] = False,
+    key_id: Uuid | None = None,
+    kind: KindName | None = None,
+    since: Instant | None = None,
+    until: Instant | None = None,
+) -> EntryFilter:
+    if everybody and not call.principal.may("ledger.read"):
+        raise NotPermitted(needed="ledger.read")
+    return EntryFilter(None if everybody else _whose(call, user_id), key_id, kind, since, until)
+
+
+Wanted = Annotated[EntryFilter, Depends(wanted_entries)]
+
+
+@router.get("/entries")
+async def list_entries(
+    house: HouseHere, window: Annotated[Window, Depends(uuid_window)], wanted: Wanted
+) -> Page[Entry]:
+    async with house.database.read() as tx:
+        return await statements.list_entries(tx, window, wanted)
+
+
+@router.get(
+    "/entries.csv",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
+)
+async def export_entries(house: HouseHere, wanted: Wanted) -> StreamingResponse:
+    """All of them, as a table for spreadsheets; amounts in USD."""
+    headers = {"content-disposition": 'attachment; filename="ledger.csv"'}
+    parts = _csv(statements.every_entry(house.database, wanted))
+    return StreamingResponse(parts, media_type="text/csv", headers=headers)
+
+
+@router.get("/days")
+async def sums_by_day(
+    house: HouseHere,
+    call: Annotated[Call, requires("self")],
+    user_id: Whose = None,
+    key_id: Uuid | None = None,
+    since: Annotated[
+        dt.date | None, Query(description="The first day; 30 days before `until` if left out.")
+    ] = None,
+    until: Annotated[dt.date | None, Query(description="The day after the last; tomorrow if left out.")] = None,
+) -> DaySums:
+    """What each day came to, by kind; days begin at midnight UTC."""
+    end = until or utc_now().date() + dt.timedelta(days=1)
+    begin = since or dt.date.fromordinal(max(1, end.toordinal() - _SUMMARY_DAYS))
+    async with house.database.read() as tx:
+        return await statements.sums_by_day(tx, _whose(call, user_id), since=begin, until=end, api_key_id=key_id)
+
+
+@router.get("/verification")
+async def verify(
+    house: HouseHere,
+    call: Annotated[Call, requires("ledger.read")],
+    cursor: Annotated[str | None, Query(max_length=_CURSOR_CHARS_MOST)] = None,
+) -> Verification:
+    """Recompute the next part of the book; continue with `cursor` until it is null."""
+    async with house.database.read() as tx:
+        return await verification.verify(tx, house.seal, cursor=cursor)
+
+
+def _whose(call: Call, user_id: str | None) -> str:
+    """One's own, or with the permission somebody else's."""
+    principal = call.principal
+    wanted = user_id or principal.user_id
+    if wanted is None:
+        raise NotPermitted(hint="A token has no balance of its own: name a user with user_id.")
+    if wanted != principal.user_id and not principal.may("ledger.read"):
+        raise NotPermitted(needed="ledger.read")
+    return wanted
+
+
+async def _csv(parts: AsyncIterator[Sequence[Entry]]) -> AsyncIterator[str]:
+    yield _csv_lines([_CSV_COLUMNS])
+    async for entries in parts:
+        yield _csv_lines([_cells(entry) for entry in entries])
+
+
+def _csv_lines(rows: Sequence[Sequence[Any]]) -> str:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    return text.getvalue()
+
+
+def _cells(entry: Entry) -> Sequence[str]:
+    after = entry.balance_after_nano_usd
+    return (
+        entry.id,
+        entry.created_at.isoformat(),
+        plain(entry.user_id),
+        plain(entry.api_key_id or ""),
+        entry.account,
+        plain(entry.kind),
+        plain(entry.request_id or ""),
+        usd_of_nano(entry.delta_nano_usd),
+        "" if after is None else usd_of_nano(after),
+        plain(json.dumps(entry.meta, ensure_ascii=False)),
+    )
+
+
+def plain(text: str) -> str:
+    """The text as a cell that no spreadsheet runs as a formula."""
+    return f"'{text}" if text.startswith(_FORMULA_BEGINS) else text

@@ -1,0 +1,130 @@
+"""Money around one request: held before it is sent, charged when it ends, given back when it was never served.
+
+    await meter.admit(floor, claims)
+    …the request…
+    await meter.finish(charged)        or        await meter.abandon(request_id)
+
+Fails closed. `admit` returns once the money is held and the floor is on disk: if this process dies, the floor is
+what the request is charged. `finish` returns once the charge is on disk, so it comes before the last bytes of an
+answer. Every way out of a request ends in `finish` or `abandon`; both can be repeated.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+from monoize.base.errors import Conflict, PaymentRequired, Unavailable
+from monoize.contract.events import Charged, encode
+from monoize.infra.holds import AlreadyEnded, Claim, Holds, NotOpen, Placed, Placement, Refused
+from monoize.infra.spool import Spool, SpoolBroken
+
+HOLD_LIFETIME_S: Final = 15 * 60
+_READINGS_MOST: Final = 5
+_LOCKS: Final = 64
+
+
+class BudgetExceeded(PaymentRequired):
+    """A budget does not cover this request."""
+
+    code = "budget_exceeded"
+    hint = "Ask for less output, or have the budget raised."
+
+
+class RequestIdReused(Conflict):
+    """A request with this id has ended already."""
+
+    code = "request_id_reused"
+
+
+class BudgetUnknown(Unavailable):
+    """It cannot be found out at this moment whether the budget covers this request."""
+
+    code = "budget_unknown"
+    hint = "Try again."
+
+
+class Budgets(Protocol):
+    """Where the truth about a budget is known: on the other side of the wall."""
+
+    async def balance(self, budget: str) -> int | None:
+        """What is there without anything that is not posted yet; None is unlimited."""
+        ...
+
+
+class Meter:
+    def __init__(
+        self,
+        holds: Holds,
+        spool: Spool,
+        budgets: Budgets,
+        *,
+        owner: str,
+        hold_lifetime_s: int = HOLD_LIFETIME_S,
+    ) -> None:
+        self._holds = holds
+        self._spool = spool
+        self._budgets = budgets
+        self._owner = owner
+        self._hold_lifetime_s = hold_lifetime_s
+        self._opening = [asyncio.Lock() for _ in range(_LOCKS)]
+
+    async def admit(self, floor: Charged, claims: Sequence[Claim]) -> tuple[int, ...]:
+        """Hold every claim, or raise; how much each budget gave. `floor` is charged if nobody ever says more."""
+        try:
+            taken = await self._hold(floor.request_id, claims)
+        except BaseException:
+            # Also when we were cancelled half-way, and the money may be held already.
+            await self._holds.release(floor.request_id)
+            raise
+        try:
+            await self._spool.begin(floor.request_id, encode(floor))
+        except BaseException:
+            await self._holds.release(floor.request_id)
+            with contextlib.suppress(SpoolBroken):
+                await self._spool.abandon(floor.request_id)
+            raise
+        return taken
+
+    async def note(self, floor: Charged) -> None:
+        """Upstream has said more about a request under way."""
+        await self._spool.note(floor.request_id, encode(floor))
+
+    async def finish(self, charged: Charged) -> None:
+        await self._spool.finish(charged.request_id, encode(charged))
+        await self._holds.settle(charged.request_id, charged.budgets)
+
+    async def abandon(self, request_id: str) -> None:
+        """The request cost nothing."""
+        await self._spool.abandon(request_id)
+        await self._holds.release(request_id)
+
+    async def _hold(self, request_id: str, claims: Sequence[Claim]) -> tuple[int, ...]:
+        placement = await self._place(request_id, claims)
+        if isinstance(placement, NotOpen):
+            # One of those who come for a budget at the same moment asks for its balance; the others find it open.
+            async with self._opening[hash(claims[0].budget) % len(self._opening)]:
+                placement = await self._place_opening(request_id, claims)
+        match placement:
+            case Placed(taken):
+                return taken
+            case Refused(budget, available, asked):
+                raise BudgetExceeded(budget=budget, available_nano_usd=str(available), asked_nano_usd=str(asked))
+            case AlreadyEnded():
+                raise RequestIdReused
+            case NotOpen():
+                raise BudgetUnknown
+
+    async def _place(self, request_id: str, claims: Sequence[Claim]) -> Placement:
+        return await self._holds.place(request_id, claims, owner=self._owner, lifetime_s=self._hold_lifetime_s)
+
+    async def _place_opening(self, request_id: str, claims: Sequence[Claim]) -> Placement:
+        """A balance that moves while it is read is read again."""
+        placement = await self._place(request_id, claims)
+        for _ in range(_READINGS_MOST):
+            if not isinstance(placement, NotOpen):
+                break
+            for budget, mark in placement.marks.items():
+                await self._holds.refresh(budget, await self._budgets.balance(budget), mark)
+            placement = await self._place(request_id, claims)
+        return placement

@@ -1,0 +1,34 @@
+"""What waits and what is held, for whoever watches over it."""
+
+import re
+
+from support.answers import refusal
+from support.money import Till, request
+
+from monoize.base.ids import new_id
+from monoize.control.bridge.budgets import user_budget
+from monoize.infra.holds import Claim
+
+
+async def test_what_waits_and_what_is_held_is_counted(till: Till):
+    user_id = await till.person(100)
+    await till.money.meter.admit(request(new_id(), user_id, 1), [Claim(user_budget(user_id), 10)])
+    root = await till.house.make_root()
+
+    answer = await root.get("/api/metrics")
+
+    assert "text/plain; version=0.0.4; charset=utf-8" == answer.headers["content-type"]
+    figures = dict(re.findall(r"^(\w+) ([0-9.]+)$", answer.text, re.MULTILINE))
+    assert ("1", "1", "0", "0") == tuple(
+        figures[f"monoize_{name}"]
+        for name in ("requests_in_flight", "holds", "charges_waiting", "charges_set_aside")
+    )
+
+
+async def test_only_who_may_sees_them(till: Till):
+    root = await till.house.make_root()
+    watcher = await till.house.make_token(root, "watcher", role="admin", scopes=["metrics.read"])
+    viewer = await till.house.make_token(root, "viewer", role="viewer")
+
+    assert 200 == (await watcher.get("/api/metrics")).status_code
+    assert (403, "not_permitted") == refusal(await viewer.get("/api/metrics"))
