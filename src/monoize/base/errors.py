@@ -1,7 +1,7 @@
 """Every way in which Monoize refuses: few kinds, many codes.
 
-A kind says who is at fault and is mapped to a status once per face (see `control/edge/problem.py`). A code is
-stable, documented in docs/errors.md, and its docstring is the default message. Raise the narrowest class.
+A kind says who is at fault, and so which status of HTTP it has. A code is stable, documented in docs/errors.md, and
+its docstring is the default message. Raise the narrowest class.
 
     Refusal
     ├── BadRequest        the request cannot be read
@@ -25,6 +25,7 @@ class Refusal(Exception):
     """The request was refused."""
 
     code: ClassVar[str] = "refused"
+    status: ClassVar[int] = 400
     hint: ClassVar[str | None] = None
 
     def __init__(self, message: str | None = None, *, hint: str | None = None, **details: Any) -> None:
@@ -38,60 +39,70 @@ class BadRequest(Refusal):
     """The request cannot be read."""
 
     code = "bad_request"
+    status = 400
 
 
 class Invalid(Refusal):
     """A value is not acceptable."""
 
     code = "invalid_value"
+    status = 422
 
 
 class Unauthenticated(Refusal):
     """Nobody is signed in."""
 
     code = "unauthenticated"
+    status = 401
 
 
 class PaymentRequired(Refusal):
     """There is not enough money for this."""
 
     code = "payment_required"
+    status = 402
 
 
 class Forbidden(Refusal):
     """This is not allowed for you."""
 
     code = "forbidden"
+    status = 403
 
 
 class NotFound(Refusal):
     """There is nothing here."""
 
     code = "not_found"
+    status = 404
 
 
 class Conflict(Refusal):
     """This disagrees with the present state."""
 
     code = "conflict"
+    status = 409
 
 
 class Gone(Refusal):
     """This could be used only once."""
 
     code = "gone"
+    status = 410
 
 
 class TooLarge(Refusal):
     """The request is larger than allowed."""
 
     code = "too_large"
+    status = 413
 
 
 class TooMany(Refusal):
     """Too many requests."""
 
     code = "too_many"
+    status = 429
 
     def __init__(self, message: str | None = None, *, retry_after_s: int, hint: str | None = None) -> None:
         super().__init__(message, hint=hint, retry_after_s=retry_after_s)
@@ -102,6 +113,7 @@ class Unavailable(Refusal):
     """Something that is needed is away. Try again later."""
 
     code = "unavailable"
+    status = 503
 
 
 class StartupProblem(Exception):

@@ -11,7 +11,6 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 import monoize
 from monoize.base.errors import Refusal, TooMany
-from monoize.control.edge.problem import status_of
 from monoize.control.edge.wire import Page
 from monoize.dashboard import static_files
 from monoize.dashboard.format import day, facts, moment, program, role, short_id, usd
@@ -54,7 +53,7 @@ def render(
         paged="cursor" in request.query_params,
         request_id=request.state.request_id,
     )
-    return HTMLResponse(text, status or (status_of(refusal) if refusal else 200), extra)
+    return HTMLResponse(text, status or (refusal.status if refusal else 200), extra)
 
 
 def see_other(address: str) -> Response:

@@ -17,7 +17,6 @@ from monoize.base.errors import (
     Unauthenticated,
     Unavailable,
 )
-from monoize.control.edge.problem import status_of
 
 NOWHERE = "01a1fc11-0000-7000-8000-000000000000"
 
@@ -44,7 +43,7 @@ def test_a_refusal_has_the_status_of_its_kind(kind: type[Refusal], status: int):
         code = "forbidden"
 
     made = Narrower(retry_after_s=1) if kind is TooMany else Narrower()
-    assert status == status_of(made)
+    assert status == made.status
 
 
 async def test_a_problem_has_everything_a_program_and_a_person_need(root: Client):

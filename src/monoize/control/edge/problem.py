@@ -1,4 +1,4 @@
-"""Refusals as HTTP: one table from kind to status, one shape of answer (RFC 9457, problem+json).
+"""Refusals as HTTP: one shape of answer (RFC 9457, problem+json).
 
 `code` is stable and for programs, `detail` and `hint` are for people, `request_id` finds the log line.
 What the caller sent is never repeated: it may hold a secret.
@@ -72,6 +72,7 @@ class MethodNotAllowed(errors.BadRequest):
     """This endpoint does not know that method."""
 
     code = "method_not_allowed"
+    status = 405
     hint = "The `allow` header lists the methods that it knows."
 
 
@@ -79,28 +80,8 @@ class InternalError(errors.Unavailable):
     """Something went wrong on our side."""
 
     code = "internal_error"
+    status = 500
     hint = "Tell your operator the request id; the server's log has the reason."
-
-
-_STATUS: Final[Mapping[type[errors.Refusal], int]] = {
-    MethodNotAllowed: 405,
-    InternalError: 500,
-    errors.BadRequest: 400,
-    errors.Unauthenticated: 401,
-    errors.PaymentRequired: 402,
-    errors.Forbidden: 403,
-    errors.NotFound: 404,
-    errors.Conflict: 409,
-    errors.Gone: 410,
-    errors.TooLarge: 413,
-    errors.Invalid: 422,
-    errors.TooMany: 429,
-    errors.Unavailable: 503,
-}
-
-
-def status_of(refusal: errors.Refusal) -> int:
-    return next(_STATUS[kind] for kind in type(refusal).__mro__ if kind in _STATUS)
 
 
 def problem(
@@ -110,7 +91,7 @@ def problem(
     status: int | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    status = status or status_of(refusal)
+    status = status or refusal.status
     body: dict[str, Any] = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,

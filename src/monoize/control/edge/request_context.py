@@ -15,8 +15,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from monoize.base.errors import BadRequest, TooLarge
 from monoize.base.ids import new_id
-from monoize.control.edge.client_address import client_address, is_trusted, parse_networks
 from monoize.control.edge.problem import InternalError, problem
+from monoize.infra.client_address import client_address, is_trusted, parse_networks
 from monoize.infra.settings import Settings
 
 log = structlog.get_logger("monoize.request")
@@ -80,7 +80,7 @@ class RequestContext:
         request_id = offered if _REQUEST_ID.fullmatch(offered) else new_id()
         state = scope.setdefault("state", {})
         state["request_id"] = request_id
-        state["ip"] = client_address(peer, headers, self._trusted)
+        state["ip"] = client_address(peer, scope["headers"], self._trusted)
         state["https"] = self._public_https or scope["scheme"] == "https"
 
         started = time.perf_counter()

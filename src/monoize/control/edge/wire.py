@@ -7,6 +7,7 @@ import base64
 import binascii
 import dataclasses
 import datetime as dt
+import re
 import uuid
 from collections.abc import Callable, Collection, Sequence
 from typing import Annotated, Any, Final, Generic, TypeVar
@@ -18,6 +19,8 @@ from monoize.base.errors import Invalid
 
 PAGE_MOST = 200
 BIG_INTEGER_MOST = 2**63 - 1
+_RANKED: Final = re.compile(r"-?[0-9]{1,9} [0-9a-z-]{1,36}")
+_MOMENT: Final = re.compile(r"-?[0-9]{1,15} [0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
 class BadCursor(Invalid):
@@ -135,5 +138,31 @@ def number_window(
         return Window(limit, None)
     opened = _opened(cursor)
     if not opened.isdecimal() or len(opened) > len(str(BIG_INTEGER_MOST)) or int(opened) > BIG_INTEGER_MOST:
+        raise BadCursor
+    return Window(limit, opened)
+
+
+def ranked_window(
+    limit: Annotated[int, Query(ge=1, le=PAGE_MOST)] = 50,
+    cursor: Annotated[str | None, Query(max_length=100)] = None,
+) -> Window:
+    """Paging over rows in an order that people gave them: by rank, and by id where ranks are equal."""
+    if cursor is None:
+        return Window(limit, None)
+    opened = _opened(cursor)
+    if not _RANKED.fullmatch(opened):
+        raise BadCursor
+    return Window(limit, opened)
+
+
+def moment_window(
+    limit: Annotated[int, Query(ge=1, le=PAGE_MOST)] = 50,
+    cursor: Annotated[str | None, Query(max_length=100)] = None,
+) -> Window:
+    """Paging over rows in order of time: by milliseconds since 1970, and by UUID where those are equal."""
+    if cursor is None:
+        return Window(limit, None)
+    opened = _opened(cursor)
+    if not _MOMENT.fullmatch(opened):
         raise BadCursor
     return Window(limit, opened)

@@ -3,11 +3,11 @@
 import ipaddress
 from collections.abc import Sequence
 
-from starlette.datastructures import Headers
-
 from monoize.base.errors import StartupProblem
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Headers = Sequence[tuple[bytes, bytes]]
+"""As ASGI has them: the names in lower case."""
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -67,9 +67,9 @@ def _within(address: Address, networks: Sequence[Network]) -> bool:
 
 def _chains(headers: Headers) -> list[list[str]]:
     """What each header says about the way here, the nearest hop last."""
-    forwarded = ",".join(headers.getlist("forwarded"))
-    chain = ",".join(headers.getlist("x-forwarded-for"))
-    real = headers.get("x-real-ip")
+    forwarded = ",".join(_values(headers, b"forwarded"))
+    chain = ",".join(_values(headers, b"x-forwarded-for"))
+    real = next(iter(_values(headers, b"x-real-ip")), None)
     return [
         hops
         for hops in (
@@ -79,6 +79,10 @@ def _chains(headers: Headers) -> list[list[str]]:
         )
         if hops
     ]
+
+
+def _values(headers: Headers, name: bytes) -> list[str]:
+    return [value.decode("latin-1") for known, value in headers if known == name]
 
 
 def _forwarded_for(element: str) -> str:

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from starlette.datastructures import Headers
 
 from monoize.base.errors import StartupProblem
-from monoize.control.edge.client_address import client_address, is_trusted, parse_address, parse_networks
+from monoize.infra.client_address import client_address, is_trusted, parse_address, parse_networks
 
 TRUSTED = parse_networks(("127.0.0.0/8", "::1/128", "10.0.0.0/8"))
 PROXY, STRANGER = "127.0.0.1", "203.0.113.9"
@@ -17,7 +16,7 @@ PROXY, STRANGER = "127.0.0.1", "203.0.113.9"
 
 def came_from(peer: str | None, *headers: tuple[str, str]) -> str | None:
     raw = [(name.encode(), value.encode("latin-1", "replace")) for name, value in headers]
-    return client_address(peer, Headers(raw=raw), TRUSTED)
+    return client_address(peer, raw, TRUSTED)
 
 
 @pytest.mark.parametrize(
