@@ -1,0 +1,1 @@
+"""Google Gemini `generateContent`, as its callers and its provider speak it."""
