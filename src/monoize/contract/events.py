@@ -49,6 +49,7 @@ class RequestLog(msgspec.Struct, frozen=True, omit_defaults=True):
     ttfb_ms: int | None = None
     request_ip: str | None = None
     request_kind: str | None = None
+    tried_providers_json: str = "[]"
 
 
 class ProviderCall(msgspec.Struct, frozen=True, omit_defaults=True):

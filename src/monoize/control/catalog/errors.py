@@ -75,3 +75,49 @@ class PriceBookTooLarge(Unavailable):
 
     code = "price_book_too_large"
     hint = "End the prices of models that nobody uses any more."
+
+
+class NoSuchUpstream(NotFound):
+    """There is no such provider."""
+
+    code = "upstream_not_found"
+
+
+class NoSuchChannel(NotFound):
+    """This provider has no such channel."""
+
+    code = "channel_not_found"
+    hint = "A new channel is sent without an id; one that exists keeps its own."
+
+
+class ProviderExists(Conflict):
+    """A provider of that name exists."""
+
+    code = "provider_exists"
+
+
+class TooManyProviders(Conflict):
+    """There are as many providers as there may be."""
+
+    code = "too_many_providers"
+    hint = "A provider can have several channels; delete one that nobody uses any more."
+
+
+class OrderIncomplete(Conflict):
+    """An order names every provider exactly once."""
+
+    code = "order_incomplete"
+    hint = "List the providers again: somebody may have added or deleted one."
+
+
+class InvalidProvider(Invalid):
+    """This cannot be a provider."""
+
+    code = "invalid_provider"
+
+
+class CredentialNeeded(Invalid):
+    """A channel that moves to another scheme, host or port needs its API key again."""
+
+    code = "api_key_needed"
+    hint = "Send `api_key` with the new `base_url`, or null if none is needed there."

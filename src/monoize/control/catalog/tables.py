@@ -290,7 +290,13 @@ monoize_providers = table(
     Column("active_probe_interval_seconds_override", Integer),
     Column("active_probe_success_threshold_override", Integer),
     Column("active_probe_model_override", text(191)),
+    # For the whole answer; the other three are for a part of it.
     Column("request_timeout_ms_override", Integer),
+    Column("connect_timeout_ms_override", Integer),
+    Column("first_byte_timeout_ms_override", Integer),
+    Column("idle_timeout_ms_override", Integer),
+    # Whose prices in the book its models have; NULL follows from the type.
+    Column("price_provider", text(64)),
     Column("extra_fields_whitelist", JSON(none_as_null=True)),
     Column("strip_cross_protocol_nested_extra", Integer),
     Column("enabled", Integer, nullable=False, server_default=sql("1")),
@@ -338,8 +344,10 @@ monoize_channels = table(
     # NULL inherits the provider's type.
     Column("provider_type", text(32)),
     Column("base_url", text(2048), nullable=False),
-    # Sealed.
+    # Sealed; empty where no credential is needed.
     Column("api_key", text(), nullable=False),
+    # NULL inherits the provider's.
+    Column("price_provider", text(64)),
     Column("weight", Integer, nullable=False, server_default=sql("1")),
     Column("enabled", Integer, nullable=False, server_default=sql("1")),
     Column("passive_failure_count_threshold_override", Integer),
@@ -377,6 +385,14 @@ monoize_channel_models = table(
     created_at(),
     UniqueConstraint("channel_id", "model_name"),
     Index(None, "model_name", "channel_id"),
+)
+
+# Its one row is what writers of providers, channels and their models wait for, and counts what they wrote.
+routing = table(
+    "routing",
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("generation", BigInteger, nullable=False),
+    CheckConstraint("id = 1", name="single_row"),
 )
 
 # The three tables below are kept and editable for older tools; no routing code reads them.

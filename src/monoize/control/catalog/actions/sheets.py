@@ -1,6 +1,6 @@
 """What the price book says at a moment, as the price sheets that costs are worked out from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from monoize.base.cost.price import BOOKS_BY_PRECEDENCE, Book, Price
@@ -26,6 +26,14 @@ async def sheet(
     """`at_s` is when the request happened, whenever it is priced."""
     known = await prices.of_model_from(tx, ModelKey(provider, model_key), at_s, books)
     return PriceSheet.at(known, at_s, books)
+
+
+async def sheets(
+    tx: Tx, models: Collection[ModelKey], *, at_s: int, books: Sequence[Book] = BOOKS_BY_PRECEDENCE
+) -> Mapping[ModelKey, PriceSheet]:
+    """Of those models that have a price then, or will have one."""
+    known = await prices.of_models_from(tx, models, at_s, books)
+    return {model: PriceSheet.at(rows, at_s, books) for model, rows in known.items()}
 
 
 async def snapshot(

@@ -3,11 +3,11 @@
 from fastapi import APIRouter
 
 from monoize.control.catalog.actions.proposals import CountAdministrators
-from monoize.control.catalog.api import imports, pending, prices
+from monoize.control.catalog.api import imports, pending, prices, providers
 
 
 def router(count_administrators: CountAdministrators) -> APIRouter:
     together = APIRouter()
-    for part in (prices.router, imports.router, pending.router(count_administrators)):
+    for part in (prices.router, imports.router, pending.router(count_administrators), providers.router):
         together.include_router(part)
     return together

@@ -15,6 +15,7 @@ from monoize.base.money import PICO_PER_NANO, decimal_text, truncate
 from monoize.control.catalog.model.rates import RATES, shown
 from monoize.control.catalog.model.records import ModelKey, PriceRecord
 from monoize.control.catalog.tables import ai_models, model_metadata_records, pricing_snapshots
+from monoize.infra.bulk import is_one_of
 from monoize.infra.db import Tx
 
 UNKNOWN: Final = "unknown"
@@ -166,3 +167,29 @@ async def fast_active_models(tx: Tx, *, most: int) -> Sequence[ModelKey]:
         .limit(most)
     )
     return [ModelKey(row.provider, row.model_key) for row in await tx.execute(query)]
+
+
+async def output_most(tx: Tx, models: Collection[ModelKey]) -> Mapping[ModelKey, int]:
+    """What the catalogue of models says of each, or else the metadata of its name if it is of the same provider."""
+    if not models:
+        return {}
+    wanted, keys = frozenset(models), sorted({model.model_key for model in models})
+    metadata, columns = model_metadata_records.c, ai_models.c
+    rows = await tx.execute(
+        select(metadata.model_id, metadata.models_dev_provider, metadata.max_output_tokens).where(
+            is_one_of(tx, metadata.model_id, keys), metadata.max_output_tokens > 0
+        )
+    )
+    by_name = {row.model_id: row for row in rows}
+    found = {
+        model: int(row.max_output_tokens)
+        for model in wanted
+        if (row := by_name.get(model.model_key)) and row.models_dev_provider in (model.provider, None)
+    }
+    rows = await tx.execute(
+        select(columns.provider, columns.model_key, columns.output_max_tokens).where(
+            is_one_of(tx, columns.model_key, keys), columns.output_max_tokens > 0
+        )
+    )
+    listed = {ModelKey(row.provider, row.model_key): int(row.output_max_tokens) for row in rows}
+    return {**found, **{model: most for model, most in listed.items() if model in wanted}}

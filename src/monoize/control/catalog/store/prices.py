@@ -12,6 +12,7 @@ from monoize.control.catalog.errors import NoSuchPrice, PriceBookTooLarge
 from monoize.control.catalog.model.records import ModelKey, PriceFilter, PriceRecord, Source
 from monoize.control.catalog.tables import model_prices, price_book
 from monoize.control.edge.wire import Window
+from monoize.infra.bulk import is_one_of
 from monoize.infra.db import Tx
 
 _columns = model_prices.c
@@ -80,6 +81,25 @@ async def of_model_from(tx: Tx, model: ModelKey, moment_s: int, books: Iterable[
         _columns.pricing_source.in_(books),
     )
     return [_price(row) for row in await tx.execute(query)]
+
+
+async def of_models_from(
+    tx: Tx, models: Collection[ModelKey], moment_s: int, books: Iterable[Book]
+) -> Mapping[ModelKey, Sequence[Price]]:
+    """Of many models what holds at that moment or later, in one query."""
+    if not models:
+        return {}
+    query = _not_ended(moment_s).where(
+        _columns.provider.in_(sorted({model.provider for model in models})),
+        is_one_of(tx, _columns.model_key, sorted({model.model_key for model in models})),
+        _columns.pricing_source.in_(books),
+    )
+    wanted = frozenset(models)
+    found: dict[ModelKey, list[Price]] = {}
+    for row in await tx.execute(query):
+        if (model := ModelKey(row.provider, row.model_key)) in wanted:
+            found.setdefault(model, []).append(_price(row))
+    return found
 
 
 async def between(tx: Tx, begin_s: int, end_s: int, books: Iterable[Book], *, most: int) -> Sequence[Price]:

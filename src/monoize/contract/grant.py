@@ -1,0 +1,27 @@
+"""What somebody who shows a key may do, as far as the gateway is concerned."""
+
+import msgspec
+
+from monoize.contract.snapshot import Redirect
+
+
+class Grant(msgspec.Struct, frozen=True, kw_only=True):
+    key_id: str
+    user_id: str
+    tenant_id: str
+    username: str
+    expires_at_ms: int | None = None
+    # None: all of them.
+    models: frozenset[str] | None = None
+    # CIDR networks; empty: from anywhere.
+    networks: tuple[str, ...] = ()
+    # None: every provider; empty: those without groups.
+    groups: frozenset[str] | None = None
+    multiplier_most: int | None = None
+    redirects: tuple[Redirect, ...] = ()
+    has_sub_account: bool = False
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    concurrent_most: int | None = None
+    daily_budget_nano: int | None = None
+    monthly_budget_nano: int | None = None
