@@ -19,8 +19,8 @@ from support.house import open_house, test_settings
 from support.money import Till, open_till
 
 from monoize.base.ids import new_id
+from monoize.contract.budgets import user_budget
 from monoize.contract.events import Charged
-from monoize.control.bridge.budgets import user_budget
 from monoize.control.ledger.tables import billing_ledger
 from monoize.infra.holds import Claim
 from monoize.main.garbage import collect_seldom
@@ -44,7 +44,7 @@ async def rich(dsn: str, folder: Path) -> AsyncIterator[tuple[Till, str]]:
 
 
 async def spend(till: Till, user_id: str, times: int) -> tuple[float, float]:
-    """Pairs of hold and charge, a thousand at once on one account; seconds until the last is on disk, and booked."""
+    """Pairs of hold and charge, a thousand at once, one account; seconds until the last is on disk, and booked."""
     budget = user_budget(user_id)
     claims, budgets = (Claim(budget, 2 * PRICE),), {budget: PRICE}
 
@@ -86,7 +86,7 @@ async def throughput(engine: str, dsn: str, folder: Path) -> tuple[float, float]
         assert await till.balance(user_id) == START_BALANCE - PRICE * (PAIRS[engine] + AT_ONCE)
         plain = await plain_insert(till)
     print(
-        f"{engine:<12} {booked:7.0f} pairs/s booked of {LIMITS[engine]}, {acknowledged:7.0f} acknowledged meanwhile, "
+        f"{engine:<12} {booked:7.0f} pairs/s booked of {LIMITS[engine]}, {acknowledged:7.0f} acknowledged, "
         f"plain batch insert {plain:7.0f} rows/s",
         flush=True,
     )

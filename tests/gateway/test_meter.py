@@ -7,7 +7,7 @@ from support.house import RunningHouse
 from support.money import Till, open_till, request
 
 from monoize.base.ids import new_id
-from monoize.control.bridge.budgets import user_budget
+from monoize.contract.budgets import user_budget
 from monoize.control.ledger.actions import corrections
 from monoize.gateway.meter import BudgetExceeded, RequestIdReused
 from monoize.infra.holds import Claim

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 import pytest
 from sqlalchemy import insert, inspect, make_url, text
 
-from monoize.control.catalog.tables import price_book
+from monoize.control.catalog.tables import price_book, routing
 from monoize.control.identity.model import DEFAULT_TENANT_ID
 from monoize.control.identity.tables import tenants
 from monoize.infra import dsn
@@ -142,6 +142,7 @@ async def _emptied(address: str) -> None:
             await connection.execute(text("SET foreign_key_checks = 1"))
         await connection.execute(insert(audit_head).values(id=1, seq=0, row_hash=GENESIS))
         await connection.execute(insert(price_book).values(id=1, generation=0))
+        await connection.execute(insert(routing).values(id=1, generation=0))
         await connection.execute(insert(tenants).values(id=DEFAULT_TENANT_ID, name="default"))
         await connection.commit()
     await database.close()

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Sequence
 from sqlalchemy import select
 
 from monoize.base.ids import new_id
+from monoize.contract.budgets import user_budget
 from monoize.contract.events import Charged, RequestLog
-from monoize.control.bridge.budgets import user_budget
 from monoize.control.identity.actions import balances, first_account
 from monoize.control.ledger.actions import corrections
 from monoize.control.ledger.model.entries import Entry

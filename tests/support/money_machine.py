@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from monoize.base.ids import new_id
-from monoize.control.bridge.budgets import LedgerBudgets, user_budget
+from monoize.contract.budgets import user_budget
+from monoize.control.bridge.budgets import LedgerBudgets
 from monoize.control.bridge.intake import Intake
 from monoize.control.ledger.actions import corrections
 from monoize.control.ledger.actions.verification import verify

@@ -387,3 +387,93 @@ async def confirm_price(scene: Scene) -> Request:
 async def reject_price(scene: Scene) -> Request:
     pending, rows = await steep_change(scene), (("price.reject", "user:root", "pending_price"),)
     return Request(await scene.root(), f"/api/prices/pending/{pending}", rows)
+
+
+MODELS: Final = [{"name": "gpt-5-mini", "redirect": "gpt-5-mini-2025-08-07", "multiplier": "1.25"}]
+CHANNEL: Final = {
+    "name": "first",
+    "type": "chat_completion",
+    "base_url": "https://api.example.com/v1",
+    "api_key": "sk-upstream-0123456789abcdef",
+    "weight": 3,
+    "enabled": True,
+    "price_provider": "somebody",
+    "breaker": {"failures": 5, "window_s": 60, "cooldown_s": 30, "rate_limit_cooldown_s": 10},
+    "models": MODELS,
+}
+PROVIDER: Final = {
+    "name": "upstream",
+    "type": "responses",
+    "enabled": True,
+    "groups": ["team-a"],
+    "max_retries": 2,
+    "channel_max_retries": 1,
+    "channel_retry_interval_ms": 250,
+    "circuit_breaker_enabled": True,
+    "per_model_circuit_break": True,
+    "type_overrides": [{"pattern": "claude-*", "type": "messages"}],
+    "price_provider": "openai",
+    "timeouts": {"connect_ms": 1_000, "first_byte_ms": 2_000, "idle_ms": 3_000, "total_ms": 4_000},
+    "models": MODELS,
+    "channels": [CHANNEL],
+}
+
+
+@valid("POST /api/providers")
+async def create_provider(scene: Scene) -> Request:
+    rows = (("provider.create", "user:root", "provider"),)
+    return Request(await scene.root(), "/api/providers", rows, PROVIDER)
+
+
+@valid("PUT /api/providers/{provider_id}")
+async def replace_provider(scene: Scene) -> Request:
+    made = (await scene.created("/api/providers", name="other", type="gemini"))["id"]
+    rows = (("provider.update", "user:root", "provider"),)
+    return Request(await scene.root(), f"/api/providers/{made}", rows, PROVIDER)
+
+
+@valid("PATCH /api/providers/{provider_id}")
+async def update_provider(scene: Scene) -> Request:
+    made = (await scene.created("/api/providers", name="other", type="gemini"))["id"]
+    rows = (("provider.update", "user:root", "provider"),)
+    return Request(await scene.root(), f"/api/providers/{made}", rows, PROVIDER)
+
+
+@valid("DELETE /api/providers/{provider_id}")
+async def delete_provider(scene: Scene) -> Request:
+    made, rows = (
+        (await scene.created("/api/providers", **PROVIDER))["id"],
+        (("provider.delete", "user:root", "provider"),),
+    )
+    return Request(await scene.root(), f"/api/providers/{made}", rows)
+
+
+@valid("PUT /api/providers/order")
+async def reorder_providers(scene: Scene) -> Request:
+    made = [(await scene.created("/api/providers", name=name, type="echo"))["id"] for name in ("a", "b")]
+    rows = (("provider.reorder", "user:root", "routing"),)
+    return Request(await scene.root(), "/api/providers/order", rows, {"provider_ids": made[::-1]})
+
+
+@valid("POST /api/providers/{provider_id}/channels")
+async def add_channel(scene: Scene) -> Request:
+    made = (await scene.created("/api/providers", name="other", type="gemini"))["id"]
+    rows = (("channel.create", "user:root", "channel"),)
+    return Request(await scene.root(), f"/api/providers/{made}/channels", rows, CHANNEL)
+
+
+async def channel_path(scene: Scene) -> str:
+    made = await scene.created("/api/providers", **PROVIDER)
+    return f"/api/providers/{made['id']}/channels/{made['channels'][0]['id']}"
+
+
+@valid("PATCH /api/providers/{provider_id}/channels/{channel_id}")
+async def update_channel(scene: Scene) -> Request:
+    path, rows = await channel_path(scene), (("channel.update", "user:root", "channel"),)
+    return Request(await scene.root(), path, rows, {**CHANNEL, "base_url": "https://elsewhere.example.com"})
+
+
+@valid("DELETE /api/providers/{provider_id}/channels/{channel_id}")
+async def delete_channel(scene: Scene) -> Request:
+    path, rows = await channel_path(scene), (("channel.delete", "user:root", "channel"),)
+    return Request(await scene.root(), path, rows)

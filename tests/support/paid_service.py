@@ -12,7 +12,7 @@ from pathlib import Path
 import uvloop
 
 from monoize.base.errors import Refusal
-from monoize.control.bridge.budgets import user_budget
+from monoize.contract.budgets import user_budget
 from monoize.gateway.meter import Meter
 from monoize.infra import log
 from monoize.infra.holds import Claim

@@ -70,9 +70,12 @@ class Meter:
         self._opening = [asyncio.Lock() for _ in range(_LOCKS)]
 
     async def admit(self, floor: Charged, claims: Sequence[Claim]) -> tuple[int, ...]:
-        """Hold every claim, or raise; how much each budget gave. `floor` is charged if nobody ever says more."""
+        """Hold every claim, or raise; how much each budget gave. `floor` is charged if nobody ever says more.
+
+        Without claims there is nothing to pay, and nobody is asked whether they could.
+        """
         try:
-            taken = await self._hold(floor.request_id, claims)
+            taken = await self._hold(floor.request_id, claims) if claims else ()
         except BaseException:
             # Also when we were cancelled half-way, and the money may be held already.
             await self._holds.release(floor.request_id)

@@ -1,16 +1,19 @@
-"""The ASGI application: the API and the pages, with everything behind them opened and closed by its lifespan."""
+"""The ASGI application: gateway, API and pages behind one door, opened and closed together by its lifespan."""
 
 import contextlib
 from collections.abc import AsyncIterator
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from monoize.control.app import make_app
 from monoize.control.catalog import tasks as catalog_tasks
 from monoize.control.identity import tasks as identity_tasks
 from monoize.dashboard.app import add_pages
+from monoize.gateway.app import is_ours
 from monoize.infra.background import Background
 from monoize.infra.settings import Settings
+from monoize.main.gateway import open_gateway
 from monoize.main.house import open_house
 from monoize.main.money import open_money
 from monoize.main.prices import plant_prices
@@ -19,19 +22,33 @@ from monoize.main.prices import plant_prices
 def make_application(settings: Settings) -> FastAPI:
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_house(settings) as (house, identity):
+        async with contextlib.AsyncExitStack() as stack:
+            house, identity = await stack.enter_async_context(open_house(settings))
             await plant_prices(house)
-            async with open_money(settings, house) as money:
-                app.state.house, app.state.identity = house, identity
-                app.state.spool, app.state.holds = money.spool, money.holds
-                background = Background()
-                identity_tasks.schedule(background, house.database, identity.authenticator)
-                catalog_tasks.schedule(background, house.database)
-                try:
-                    yield
-                finally:
-                    await background.stop()
+            money = await stack.enter_async_context(open_money(settings, house))
+            gateway = await stack.enter_async_context(open_gateway(house, identity.authenticator, money))
+            app.state.house, app.state.identity = house, identity
+            app.state.spool, app.state.holds = money.spool, money.holds
+            app.state.gateway = gateway
+            background = Background()
+            identity_tasks.schedule(background, house.database, identity.authenticator)
+            catalog_tasks.schedule(background, house.database)
+            stack.push_async_callback(background.stop)
+            yield
 
     app = make_app(settings, lifespan)
     add_pages(app)
     return app
+
+
+class Door:
+    """To the gateway or to the control plane: what the one serves goes through none of the other's layers."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        inside: ASGIApp = self._app
+        if scope["type"] == "http" and is_ours(scope["path"]):
+            inside = self._app.state.gateway
+        await inside(scope, receive, send)

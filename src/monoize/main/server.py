@@ -21,7 +21,7 @@ from monoize.control.identity.actions import first_account
 from monoize.control.identity.services import Identity
 from monoize.infra import log
 from monoize.infra.settings import Settings
-from monoize.main.application import make_application
+from monoize.main.application import Door, make_application
 from monoize.main.garbage import collect_seldom
 
 KEEP_ALIVE_S: Final = 75
@@ -42,7 +42,7 @@ def serve(settings: Settings, say: Say) -> None:
 
 async def _serve(settings: Settings, listener: socket.socket, say: Say) -> None:
     app = make_application(settings)
-    server = _Server(_config(app, settings))
+    server = _Server(_config(Door(app), settings))
     server.obey_signals()
     try:
         async with app.router.lifespan_context(app):
@@ -74,7 +74,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _config(app: FastAPI, settings: Settings) -> uvicorn.Config:
+def _config(app: Door, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         lifespan="off",

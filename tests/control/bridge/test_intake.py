@@ -13,8 +13,8 @@ from monoize.base.cost.price import RATE_MOST, Price
 from monoize.base.cost.sheet import PriceSheet
 from monoize.base.cost.usage import Usage
 from monoize.base.ids import new_id
+from monoize.contract.budgets import user_budget
 from monoize.contract.events import Charged, encode
-from monoize.control.bridge.budgets import user_budget
 from monoize.control.ledger.tables import request_logs
 from monoize.control.telemetry.tables import agent_telemetry, telemetry_days
 from monoize.infra.holds import Claim

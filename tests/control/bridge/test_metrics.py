@@ -6,7 +6,7 @@ from support.answers import refusal
 from support.money import Till, request
 
 from monoize.base.ids import new_id
-from monoize.control.bridge.budgets import user_budget
+from monoize.contract.budgets import user_budget
 from monoize.infra.holds import Claim
 
 

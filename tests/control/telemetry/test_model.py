@@ -13,7 +13,7 @@ from monoize.base.cost.measures import CacheUse, cache_use
 from monoize.base.cost.sheet import SUBSCRIPTION, UNPRICED, PriceSheet
 from monoize.base.cost.usage import Usage
 from monoize.contract.events import decode, encode
-from monoize.control.telemetry.model import BIG_INTEGER_MOST, DaySum, RecordedCall
+from monoize.control.telemetry.model import BIG_INTEGER_MOST, DaySum, RecordedCall, total
 
 QUANTITIES = (
     "input_tokens",
@@ -63,7 +63,7 @@ def test_a_day_is_the_sum_of_its_calls(calls: list[tuple[Usage, PriceSheet]]):
     each = [recorded(usage, sheet) for usage, sheet in calls]
     costs = [call.costing.total_nano for call in each]
 
-    day = sum((call.sum for call in each), DaySum())
+    day = total([DaySum(), *(call.sum for call in each)])
 
     assert (len(each), sum(cost or 0 for cost in costs), costs.count(None)) == (
         day.calls,
@@ -104,4 +104,4 @@ def test_no_sum_leaves_64_bits():
     most = DaySum(calls=1, cost_nano=BIG_INTEGER_MOST)
 
     with pytest.raises(ValueError, match="64-bit"):
-        most + DaySum(calls=1, cost_nano=1)
+        total([most, DaySum(calls=1, cost_nano=1)])

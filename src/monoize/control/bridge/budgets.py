@@ -1,22 +1,21 @@
-"""What a budget holds, for the data plane to count from: the balances of users and of keys with a sub-account."""
+"""What a budget holds, for the data plane to count from: balances, and what keys may spend in a time."""
 
 import asyncio
+import datetime as dt
 from collections.abc import Iterator
+from typing import Final
 
+from monoize.base.clock import utc_now
 from monoize.base.errors import Unavailable
+from monoize.contract.budgets import key_budget, key_day_budget, key_month_budget, user_budget
 from monoize.control.identity.actions import balances
 from monoize.control.identity.errors import NoSuchUser
+from monoize.control.ledger.actions.statements import spent_with_key
 from monoize.infra.audit_log import Entry as AuditEntry
 from monoize.infra.db import Database, Tx
 from monoize.infra.holds import Holds
 
-
-def user_budget(user_id: str) -> str:
-    return f"user:{user_id}"
-
-
-def key_budget(key_id: str) -> str:
-    return f"key:{key_id}"
+_ONE_DAY: Final = dt.timedelta(days=1)
 
 
 class LedgerBudgets:
@@ -28,9 +27,19 @@ class LedgerBudgets:
         """Held while charges become part of a balance: one read half-way would count them twice."""
 
     async def balance(self, budget: str) -> int | None:
-        kind, _, id = budget.partition(":")
+        kind, id, *first_day = budget.split(":")
         async with self.posting, self._database.read() as tx:
-            return await (_of_user(tx, id) if kind == "user" else _of_key(tx, id))
+            match kind:
+                case "user":
+                    return await _of_user(tx, id)
+                case "key":
+                    return await _of_key(tx, id)
+                case "key-day":
+                    return await _left_of_day(tx, id, dt.date.fromisoformat(first_day[0]))
+                case "key-month":
+                    return await _left_of_month(tx, id, dt.date.fromisoformat(first_day[0]))
+                case _:
+                    raise ValueError(f"no budget is called {budget}")
 
 
 async def _of_user(tx: Tx, user_id: str) -> int | None:
@@ -44,6 +53,18 @@ async def _of_user(tx: Tx, user_id: str) -> int | None:
 async def _of_key(tx: Tx, key_id: str) -> int:
     found = await balances.find_sub_account(tx, key_id)
     return found.balance_nano_usd if found and found.enabled else 0
+
+
+async def _left_of_day(tx: Tx, key_id: str, day: dt.date) -> int | None:
+    limit = (await balances.get_key_limits(tx, key_id)).daily_nano_usd
+    return None if limit is None else limit - await spent_with_key(tx, key_id, since=day, until=day + _ONE_DAY)
+
+
+async def _left_of_month(tx: Tx, key_id: str, first_day: dt.date) -> int | None:
+    limit = (await balances.get_key_limits(tx, key_id)).monthly_nano_usd
+    # The 28th and four days are always in the next month.
+    until = (first_day.replace(day=28) + 4 * _ONE_DAY).replace(day=1)
+    return None if limit is None else limit - await spent_with_key(tx, key_id, since=first_day, until=until)
 
 
 class Refresher:
@@ -88,6 +109,9 @@ def _moved_by(entry: AuditEntry) -> Iterator[str]:
             if entry.details.get("key_id"):
                 yield key_budget(entry.details["key_id"])
         case "key":
+            today = utc_now().date()
             yield key_budget(entry.target_id)
+            yield key_day_budget(entry.target_id, today)
+            yield key_month_budget(entry.target_id, today)
             if "user_id" in entry.details:
                 yield user_budget(entry.details["user_id"])

@@ -21,6 +21,7 @@ from monoize.base.ids import fingerprint
 from monoize.base.principal import Principal
 from monoize.control.edge.house import Presented
 from monoize.control.identity import model
+from monoize.control.identity.actions.key_holders import holder_of
 from monoize.control.identity.actions.sign_in import check_active, check_may_enter
 from monoize.control.identity.errors import (
     AddressNotAllowed,
@@ -133,6 +134,9 @@ class IdentityAuthenticator:
             self._generation += 1
             self._grants.clear()
 
+    def key_used(self, key_id: str, at: dt.datetime) -> None:
+        self._used_keys[key_id] = at
+
     async def flush_last_used(self) -> None:
         """Write when keys and tokens were last used; batched, since every request uses one."""
         used_keys, self._used_keys = self._used_keys, {}
@@ -182,13 +186,9 @@ class IdentityAuthenticator:
     async def _api_key(self, digest: str) -> tuple[Principal, tuple[str, ...]]:
         now = utc_now()
         async with self._database.read() as tx:
-            key = await keys.with_digest(tx, digest)
-            if key is None or not key.enabled or (key.expires_at and key.expires_at <= now):
-                raise InvalidCredential
-            owner = await users.get(tx, key.user_id)
-            await check_may_enter(tx, owner)
-        self._used_keys[key.id] = now
-        return model.api_key_principal(key, owner), tuple(key.ip_whitelist)
+            holder = await holder_of(tx, digest, now)
+        self.key_used(holder.key.id, now)
+        return model.api_key_principal(holder.key, holder.owner), tuple(holder.key.ip_whitelist)
 
     async def _token(self, bearer: str, digest: str, ip: str | None) -> Principal:
         now = utc_now()

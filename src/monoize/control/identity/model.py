@@ -83,6 +83,14 @@ class UserBalance:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class KeyLimits:
+    """How much a key may spend in a UTC day and month; None is without limit."""
+
+    daily_nano_usd: NanoUsd | None
+    monthly_nano_usd: NanoUsd | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class SubAccount:
     """The purse of one key: while it is enabled, what the key uses is charged here and not to its owner."""
 

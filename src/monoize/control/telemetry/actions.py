@@ -10,7 +10,7 @@ from typing import Final
 from monoize.contract.events import Charged
 from monoize.control.telemetry import store
 from monoize.control.telemetry.errors import TooManyCosts
-from monoize.control.telemetry.model import COST_DAYS_MOST, COSTS_MOST, Costs, DayKey, DaySum, RecordedCall
+from monoize.control.telemetry.model import COST_DAYS_MOST, COSTS_MOST, Costs, DayKey, DaySum, RecordedCall, total
 from monoize.infra.db import Tx
 
 BATCH_MOST: Final = 2000
@@ -38,7 +38,7 @@ async def costs(tx: Tx, *, since: dt.date, until: dt.date, provider: str | None 
 
 
 def _summed_up(calls: Sequence[RecordedCall]) -> dict[DayKey, DaySum]:
-    sums: dict[DayKey, DaySum] = {}
+    sums: dict[DayKey, list[DaySum]] = {}
     for call in calls:
-        sums[call.key] = sums.get(call.key, DaySum()) + call.sum
-    return sums
+        sums.setdefault(call.key, []).append(call.sum)
+    return {key: total(each) for key, each in sums.items()}

@@ -7,8 +7,8 @@ it sets it aside, for a person to look at. Nothing is cut to fit.
 import dataclasses
 import datetime as dt
 import math
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -39,8 +39,7 @@ _NO_BREAKDOWN: Final = b"{}"
 _NOT_COSTED: Final = Costing((), None, "unpriced", None, None)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class DayKey:
+class DayKey(NamedTuple):
     """What calls have in common that are summed up together."""
 
     tenant_id: str
@@ -49,8 +48,7 @@ class DayKey:
     model: str
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class DaySum:
+class DaySum(NamedTuple):
     """`cost_nano` adds up the priced calls; `unpriced_calls`, a part of `calls`, are missing from it."""
 
     calls: int = 0
@@ -61,13 +59,12 @@ class DaySum:
     cost_nano: int = 0
     unpriced_calls: int = 0
 
-    def __post_init__(self) -> None:
-        if max(dataclasses.astuple(self)) > BIG_INTEGER_MOST:
-            raise ValueError("a sum of a day would leave the range of signed 64-bit numbers")
 
-    def __add__(self, other: "DaySum") -> "DaySum":
-        pairs = zip(dataclasses.astuple(self), dataclasses.astuple(other), strict=True)
-        return DaySum(*(ours + theirs for ours, theirs in pairs))
+def total(sums: Iterable[DaySum]) -> DaySum:
+    found = DaySum(*map(sum, zip(*sums, strict=True)))
+    if max(found) > BIG_INTEGER_MOST:
+        raise ValueError("a sum of a day would leave the range of signed 64-bit numbers")
+    return found
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from monoize.base.principal import Permission, Principal
 from monoize.control.identity.errors import NoSuchKey, NoSuchUser
-from monoize.control.identity.model import SubAccount, UserBalance
+from monoize.control.identity.model import KeyLimits, SubAccount, UserBalance
 from monoize.control.identity.store import balances
 from monoize.infra.db import Tx
 
@@ -45,6 +45,11 @@ async def get_user_balance(tx: Tx, user_id: str) -> UserBalance:
 
 async def find_sub_account(tx: Tx, key_id: str) -> SubAccount | None:
     return await balances.sub_account(tx, key_id)
+
+
+async def get_key_limits(tx: Tx, key_id: str) -> KeyLimits:
+    """What a key may spend; a key that is gone may spend nothing."""
+    return await balances.key_limits(tx, key_id) or KeyLimits(0, 0)
 
 
 async def get_sub_account(tx: Tx, caller: Principal, key_id: str, permission: Permission) -> SubAccount:

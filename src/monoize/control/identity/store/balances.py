@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Row, Select, Table, Text, bindparam, select, type_coerce, update
 
-from monoize.control.identity.model import SubAccount, UserBalance
+from monoize.control.identity.model import KeyLimits, SubAccount, UserBalance
 from monoize.control.identity.tables import api_keys, users
 from monoize.infra.db import Tx
 
@@ -31,6 +31,12 @@ async def user_balance(tx: Tx, user_id: str) -> UserBalance | None:
 async def sub_account(tx: Tx, key_id: str) -> SubAccount | None:
     row = (await tx.execute(_key_columns.where(api_keys.c.id == key_id))).one_or_none()
     return _sub_account(row) if row else None
+
+
+async def key_limits(tx: Tx, key_id: str) -> KeyLimits | None:
+    columns = api_keys.c.daily_budget_nano_usd, api_keys.c.monthly_budget_nano_usd
+    row = (await tx.execute(select(*columns).where(api_keys.c.id == key_id))).one_or_none()
+    return KeyLimits(row.daily_budget_nano_usd, row.monthly_budget_nano_usd) if row else None
 
 
 async def lock_users(tx: Tx, user_ids: Collection[str]) -> Sequence[UserBalance]:

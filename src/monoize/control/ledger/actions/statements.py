@@ -14,9 +14,12 @@ from monoize.control.ledger.model.entries import (
     Entry,
     EntryFilter,
 )
+from monoize.control.ledger.model.kinds import KindName
 from monoize.control.ledger.store import days, entries
 from monoize.control.ledger.store.days import Sum
 from monoize.infra.db import Database, Tx
+
+CHARGED_WITH_KEY: Final[Sequence[KindName]] = ("request_charge", "api_key_charge")
 
 _STREAMED_AT_ONCE: Final = 500
 
@@ -56,3 +59,8 @@ async def sums_by_day(
             for (day, account, kind), found in sorted(sums.items())
         ]
     )
+
+
+async def spent_with_key(tx: Tx, key_id: str, *, since: dt.date, until: dt.date) -> int:
+    """What was charged for requests with one key, wherever it was taken from; `until` is the day after the last."""
+    return -await days.of_key(tx, key_id, CHARGED_WITH_KEY, since=since, until=until)

@@ -81,6 +81,17 @@ async def of_user(
         yield key, Sum(row.entries, row.total_nano_usd)
 
 
+async def of_key(tx: Tx, key_id: str, kinds: Collection[str], *, since: dt.date, until: dt.date) -> int:
+    """Added up here: to a database the amounts are texts."""
+    query = select(_columns.total_nano_usd).where(
+        _columns.api_key_id == key_id,
+        _columns.kind.in_(kinds),
+        _columns.day >= since.isoformat(),
+        _columns.day < until.isoformat(),
+    )
+    return sum((await tx.execute(query)).scalars())
+
+
 async def of_account(tx: Tx, account_id: str) -> Sum:
     """Everything that was ever summed up for one account."""
     query: Any = select(_columns.entries, _columns.total_nano_usd).where(_columns.account_id == account_id)

@@ -1,0 +1,60 @@
+"""Keys, as the gateway sees them: what somebody who shows one may do there."""
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+
+from monoize.base.clock import utc_now
+from monoize.base.errors import Refusal, Unavailable
+from monoize.base.money import Multiplier
+from monoize.contract.grant import Grant
+from monoize.control.identity.actions import balances
+from monoize.control.identity.actions.key_holders import KeyHolder, holder_of
+from monoize.infra.db import Database
+
+
+class KeyGrants:
+    def __init__(self, database: Database, used: Callable[[str, dt.datetime], None]) -> None:
+        self._database = database
+        # Told of every key that is in use, to remember when it last was.
+        self._used = used
+
+    async def grant(self, digest: str) -> Grant | None:
+        now = utc_now()
+        try:
+            async with self._database.read() as tx:
+                holder = await holder_of(tx, digest, now)
+                sub_account = await balances.find_sub_account(tx, holder.key.id)
+        except Unavailable:
+            raise
+        except Refusal:
+            return None
+        self._used(holder.key.id, now)
+        return _grant(holder, has_sub_account=sub_account is not None and sub_account.enabled)
+
+
+def _grant(holder: KeyHolder, *, has_sub_account: bool) -> Grant:
+    key, owner = holder.key, holder.owner
+    return Grant(
+        key_id=key.id,
+        user_id=owner.id,
+        tenant_id=owner.tenant_id,
+        username=owner.username,
+        expires_at_ms=int(key.expires_at.timestamp() * 1000) if key.expires_at else None,
+        models=frozenset(key.model_limits) if key.model_limits_enabled else None,
+        networks=tuple(key.ip_whitelist),
+        groups=_groups(owner.allowed_groups, key.allowed_groups),
+        multiplier_most=Multiplier.of_text(key.max_multiplier).billionths if key.max_multiplier else None,
+        has_sub_account=has_sub_account,
+        requests_per_minute=key.requests_per_minute,
+        tokens_per_minute=key.tokens_per_minute,
+        concurrent_most=key.max_concurrent,
+        daily_budget_nano=key.daily_budget_nano_usd,
+        monthly_budget_nano=key.monthly_budget_nano_usd,
+    )
+
+
+def _groups(of_owner: Sequence[str], of_key: Sequence[str]) -> frozenset[str] | None:
+    """None: not bound to any. Where both are, to those that are in both."""
+    if not of_owner or not of_key:
+        return frozenset(of_owner or of_key) or None
+    return frozenset(of_owner) & frozenset(of_key)

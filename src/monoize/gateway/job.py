@@ -1,0 +1,103 @@
+"""One request on its way through the gateway: what was asked, in whose name, and what is to be changed in it."""
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from monoize.contract.grant import Grant
+from monoize.gateway import json_body
+from monoize.gateway.dialects import Dialect
+from monoize.gateway.errors import MalformedRequest
+from monoize.gateway.exchange import Exchange
+from monoize.gateway.facts import Facts, output_name
+from monoize.gateway.protocol.errors import BadRequest
+from monoize.gateway.protocol.naming import Naming
+from monoize.gateway.protocol.urp import Json, Request
+
+
+class Job:
+    """Made for each request and used by one task."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        dialect: Dialect,
+        *,
+        body: bytes,
+        parsed: Json,
+        facts: Facts,
+        grant: Grant,
+        model: str,
+        at_ms: int,
+        array: bool = False,
+    ) -> None:
+        self.exchange = exchange
+        self.dialect = dialect
+        self.body = body
+        self.parsed = parsed
+        self.facts = facts
+        self.grant = grant
+        # The name after redirects: what channels offer.
+        self.model = model
+        self.at_ms = at_ms
+        # Gemini's streams without `alt=sse` are one JSON array.
+        self.array = array
+        # How much may be written, when the money does not reach for what was asked.
+        self.output_most: int | None = None
+
+    @property
+    def naming(self) -> Naming:
+        return Naming(response_id=self.exchange.request_id, created_at=self.at_ms // 1000)
+
+    @functools.cached_property
+    def request(self) -> Request:
+        """In the common language."""
+        try:
+            request = self.dialect.decode_request(self._with_address())
+        except BadRequest as problem:
+            raise MalformedRequest(problem.message, param=problem.param, code=problem.code) from problem
+        changes: dict[str, Any] = {"stream": self.facts.stream}
+        if self.output_most is not None:
+            changes["max_output_tokens"] = self.output_most
+        return msgspec.structs.replace(request, **changes)
+
+    def _with_address(self) -> Json:
+        """Gemini's address says which model is meant; its body does not."""
+        return {**self.parsed, "model": self.facts.model} if self.dialect.name == "gemini" else self.parsed
+
+    def own_words(self, upstream_model: str) -> bytes:
+        """The body for a channel of the same protocol: as it came, but for what has to be another."""
+        return json_body.edited(self.body, self._edits(upstream_model))
+
+    def _edits(self, upstream_model: str) -> Mapping[str, Any]:
+        edits: dict[str, Any] = {}
+        name = self.dialect.name
+        if name != "gemini" and self.parsed.get("model") != upstream_model:
+            edits["model"] = upstream_model
+        if self.adds_usage:
+            edits["stream_options"] = {**(self.parsed.get("stream_options") or {}), "include_usage": True}
+        if self.output_most is not None:
+            if name == "gemini":
+                own = self.parsed.get("generationConfig") or self.parsed.get("generation_config") or {}
+                member = "generation_config" if "generation_config" in self.parsed else "generationConfig"
+                edits[member] = {**own, "maxOutputTokens": self.output_most}
+            else:
+                edits[output_name(name, self.parsed)] = self.output_most
+        return edits
+
+    @property
+    def adds_usage(self) -> bool:
+        """Whether we ask for a usage that the caller did not ask for, and keep it to ourselves."""
+        if self.dialect.name != "chat" or not self.facts.stream:
+            return False
+        options = self.parsed.get("stream_options")
+        if options is not None and not isinstance(options, dict):
+            raise MalformedRequest("stream_options is not an object.", param="stream_options")
+        return not (options or {}).get("include_usage")
+
+    @property
+    def told_anthropic(self) -> list[tuple[bytes, bytes]]:
+        """What Anthropic's clients tell its servers beside the body."""
+        return [(name, value) for name, value in self.exchange.headers.items() if name.startswith(b"anthropic-")]

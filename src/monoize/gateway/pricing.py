@@ -1,0 +1,134 @@
+"""What a request may cost at most, what it did cost, and what is charged for it. Pure; integers of nano-USD."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from monoize.base.cost.bound import Allowance, upper_bound
+from monoize.base.cost.breakdown import Breakdown
+from monoize.base.cost.costing import Costing, cost_of
+from monoize.base.cost.reported import (
+    from_anthropic,
+    from_deepseek,
+    from_google,
+    from_openai_chat,
+    from_openai_embeddings,
+    from_openai_responses,
+)
+from monoize.base.cost.usage import InvalidUsage, Usage
+from monoize.base.money import Multiplier, charge_of
+from monoize.gateway.facts import Facts
+from monoize.gateway.protocol.urp import Json, Protocol
+from monoize.gateway.selection import Attempt
+
+OUTPUT_UNSAID: Final = 32_000
+"""What is held for the output of a model of which nobody knows how much it can write."""
+OUTPUT_LEAST: Final = 1_000
+"""What an answer may be cut to, when the money does not reach for more and its caller asked for no length."""
+CHARS_PER_TOKEN: Final = 4
+
+_READERS: Final[Mapping[Protocol, Callable[[Json], Usage]]] = {
+    "responses": from_openai_responses,
+    "messages": from_anthropic,
+    "gemini": from_google,
+}
+
+
+class Bound(msgspec.Struct, frozen=True):
+    """`most` is held; the request may go ahead with `least`, and is then cut to what was held."""
+
+    most: int
+    least: int
+
+
+def bound_of(attempts: Sequence[Attempt], facts: Facts) -> Bound | None:
+    """Over all channels that might serve the request. None while a rate is unknown."""
+    asked = facts.output_tokens
+    most = _dearest(attempts, facts, asked)
+    least = most if asked is not None else _dearest(attempts, facts, OUTPUT_LEAST)
+    return None if most is None or least is None else Bound(most, min(least, most))
+
+
+def affordable_output(attempts: Sequence[Attempt], facts: Facts, nano: int) -> int:
+    """How many tokens may be written at most for this much; searched, since prices have steps."""
+    enough, too_much = 0, max(_output_of(attempt, facts.output_tokens) for attempt in attempts) + 1
+    while too_much - enough > 1:
+        middle = (enough + too_much) // 2
+        dearest = _dearest(attempts, facts, middle)
+        if dearest is not None and dearest <= nano:
+            enough = middle
+        else:
+            too_much = middle
+    return enough
+
+
+def floor_of(attempt: Attempt, facts: Facts) -> tuple[Usage, Costing]:
+    """What is certain once a request was sent: that its prompt was read."""
+    usage = Usage(input_tokens=facts.input_tokens, us_only=facts.us_only)
+    return usage, cost_of(usage, attempt.sheet)
+
+
+def usage_of(protocol: Protocol, report: Json | None) -> Usage | None:
+    """None when there is no report, or one that cannot be true."""
+    if not report:
+        return None
+    try:
+        if protocol == "chat":
+            return _openai_usage(report)
+        return _READERS[protocol](report)
+    except InvalidUsage:
+        return None
+
+
+def _openai_usage(report: Json) -> Usage:
+    if "prompt_cache_miss_tokens" in report:
+        return from_deepseek(report)
+    if "completion_tokens" not in report:
+        return from_openai_embeddings(report)
+    return from_openai_chat(report)
+
+
+def guessed_usage(facts: Facts, output_chars: int) -> Usage:
+    """When nobody ever said: the prompt as it was counted, and what was seen of the answer."""
+    return Usage(
+        input_tokens=facts.input_tokens,
+        output_tokens=-(-output_chars // CHARS_PER_TOKEN),
+        us_only=facts.us_only,
+    )
+
+
+def charge(attempt: Attempt, cost_nano: int) -> int:
+    return charge_of(cost_nano, Multiplier(attempt.multiplier))
+
+
+def breakdown_json(costing: Costing, at_ms: int, estimate_nano: int | None = None) -> msgspec.Raw:
+    document: dict[str, Any] = Breakdown(costing, at_ms, estimate_nano).as_json()
+    return msgspec.Raw(msgspec.json.encode(document))
+
+
+def _dearest(attempts: Sequence[Attempt], facts: Facts, output: int | None) -> int | None:
+    dearest = 0
+    for attempt in attempts:
+        cost_nano = upper_bound(_allowance(facts, _output_of(attempt, output)), attempt.sheet)
+        if cost_nano is None:
+            return None
+        dearest = max(dearest, charge(attempt, cost_nano))
+    return dearest
+
+
+def _output_of(attempt: Attempt, asked: int | None) -> int:
+    known = attempt.output_most or OUTPUT_UNSAID
+    return known if asked is None else asked
+
+
+def _allowance(facts: Facts, output: int) -> Allowance:
+    return Allowance(
+        input_tokens=facts.input_tokens,
+        output_tokens=output * facts.choices,
+        writes_cache_5m=facts.writes_cache,
+        writes_cache_1h=facts.writes_cache,
+        web_searches=facts.web_searches,
+        us_only=facts.us_only,
+        fast=facts.fast,
+    )

@@ -1,0 +1,229 @@
+"""The way of a request: money is held, channels are tried, the answer passes on, its charge comes before its end.
+
+Until an answer has really begun another channel may be tried and the caller hears the honest status. Afterwards
+nothing is switched: what breaks is told in the stream, and charged as far as it came. On every way out, also when
+the caller leaves, the request is charged or what was held for it is given back.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Final, TypeVar
+
+import structlog
+
+from monoize.base.errors import Refusal
+from monoize.contract.snapshot import Breaker, Snapshot
+from monoize.gateway import echo_channel, errors
+from monoize.gateway.attempts import CALLERS_FAULT, AttemptFailed, CallerAtFault, Piece, Stream, Whole
+from monoize.gateway.bill import Bill
+from monoize.gateway.exchange import SSE_TYPE, CallerLeft, Header
+from monoize.gateway.health import Health
+from monoize.gateway.http_channel import HttpChannels
+from monoize.gateway.job import Job
+from monoize.gateway.limits import Limits
+from monoize.gateway.meter import Meter
+from monoize.gateway.protocol.urp import Failed
+from monoize.gateway.selection import Attempt, Selection, select
+
+log = structlog.get_logger(__name__)
+
+RETRY_SPREAD: Final = 1.5
+RETRY_WAIT_MOST_S: Final = 5.0
+TOO_MANY: Final = 429
+_SSE_HEADERS: Final[tuple[Header, ...]] = (
+    (b"content-type", SSE_TYPE),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),
+)
+_ARRAY_HEADERS: Final[tuple[Header, ...]] = ((b"content-type", b"application/json"), *_SSE_HEADERS[1:])
+
+
+Answer = TypeVar("Answer")
+
+
+class Relay:
+    def __init__(
+        self, meter: Meter, channels: HttpChannels, health: Health, limits: Limits, snapshot: Callable[[], Snapshot]
+    ) -> None:
+        self._meter = meter
+        self._channels = channels
+        self._health = health
+        self._limits = limits
+        self._snapshot = snapshot
+
+    async def serve(self, job: Job) -> None:
+        selection = select(
+            self._snapshot(),
+            job.grant,
+            job.model,
+            is_available=lambda place: self._health.is_available(place, time.monotonic()),
+            chance=random.random,
+        )
+        attempts = _to_try(selection)
+        bill = Bill(job, attempts)
+        with self._limits.admitted(job.grant, job.facts.input_tokens) as headers:
+            taken = await self._meter.admit(bill.floor(), bill.claims())
+            if taken:
+                bill.held(min(taken))
+            try:
+                await self._answered(job, attempts, bill, headers)
+            finally:
+                await self._settled(bill)
+
+    async def _answered(self, job: Job, attempts: Sequence[Attempt], bill: Bill, headers: list[Header]) -> None:
+        answer = self._stream if job.facts.stream else self._whole
+        try:
+            async with asyncio.TaskGroup() as together:
+                watch = together.create_task(_until_left(job))
+                try:
+                    await answer(job, attempts, bill, headers)
+                finally:
+                    watch.cancel()
+        except BaseExceptionGroup as group:
+            # Of the two only one fails, since it takes the other along.
+            raise group.exceptions[0] from None
+
+    async def _whole(self, job: Job, attempts: Sequence[Attempt], bill: Bill, headers: list[Header]) -> None:
+        async def ask(attempt: Attempt) -> Whole:
+            if attempt.type == "echo":
+                return await echo_channel.whole(job)
+            return await self._channels.whole(job, attempt)
+
+        whole = await self._first_to_answer(job, attempts, bill, ask)
+        if whole is None:
+            return
+        bill.ended(whole.seen, whole.protocol, failure=whole.seen.error)
+        await self._settled(bill)
+        cost = (b"x-monoize-charge-usd", bill.charge_usd.encode())
+        await job.exchange.answer(200, whole.body, [(b"content-type", whole.content_type), cost, *headers])
+
+    async def _stream(self, job: Job, attempts: Sequence[Attempt], bill: Bill, headers: list[Header]) -> None:
+        async def ask(attempt: Attempt) -> Stream:
+            if attempt.type == "echo":
+                return await echo_channel.stream(job)
+            return await self._channels.stream(job, attempt)
+
+        stream = await self._first_to_answer(job, attempts, bill, ask)
+        if stream is None:
+            return
+        bill.sees(stream.seen, stream.protocol)
+        try:
+            await job.exchange.begin(200, [*(_ARRAY_HEADERS if job.array else _SSE_HEADERS), *headers])
+            rest = await _passed_on(job, stream.pieces())
+            self._heard(bill, stream.failure)
+            bill.ended(stream.seen, stream.protocol, failure=stream.failure)
+            await self._settled(bill)
+            await job.exchange.finish(rest)
+        finally:
+            await stream.close()
+
+    async def _first_to_answer(
+        self, job: Job, attempts: Sequence[Attempt], bill: Bill, ask: Callable[[Attempt], Awaitable[Answer]]
+    ) -> Answer | None:
+        """None when the request itself was refused, and its caller was told."""
+        last: AttemptFailed | None = None
+        for attempt in attempts:
+            for again in range(attempt.provider.tries_per_channel):
+                if again and not await self._may_try_again(attempt, last):
+                    break
+                bill.tries(attempt)
+                self._health.begins(attempt.place, time.monotonic())
+                try:
+                    answer = await ask(attempt)
+                except CallerAtFault as fault:
+                    bill.failed(fault.failed)
+                    await job.exchange.answer(fault.status, fault.body, [(b"content-type", fault.content_type)])
+                    return None
+                except AttemptFailed as failed:
+                    last = failed
+                    self._failed(attempt, failed)
+                    bill.failed(failed.failed)
+                    if not failed.is_passing:
+                        break
+                else:
+                    self._health.succeeded(attempt.place)
+                    return answer
+        assert last is not None
+        raise _exhausted(last)
+
+    async def _may_try_again(self, attempt: Attempt, last: AttemptFailed | None) -> bool:
+        if not self._health.is_available(attempt.place, time.monotonic()):
+            return False
+        wait_s = attempt.provider.retry_interval_ms / 1000
+        if last is not None and last.retry_after_s is not None:
+            wait_s = max(wait_s, last.retry_after_s)
+        if wait_s > RETRY_WAIT_MOST_S:
+            return False
+        await asyncio.sleep(wait_s * random.uniform(1.0, RETRY_SPREAD))  # noqa: S311
+        return True
+
+    def _failed(self, attempt: Attempt, failed: AttemptFailed) -> None:
+        log.warning(
+            "attempt_failed",
+            channel=attempt.channel.id,
+            model=attempt.upstream_model,
+            status=failed.failed.status,
+            code=failed.failed.code,
+        )
+        breaker: Breaker | None = attempt.channel.breaker
+        if failed.is_passing and breaker is not None:
+            is_rate_limit = failed.failed.status == TOO_MANY
+            self._health.failed(attempt.place, breaker, time.monotonic(), is_rate_limit=is_rate_limit)
+
+    def _heard(self, bill: Bill, failure: Failed | None) -> None:
+        """A stream that broke off counts against its channel, though nobody can be asked any more."""
+        attempt = bill.attempt
+        if failure is None or failure.status in CALLERS_FAULT:
+            return
+        if attempt is not None and attempt.channel.breaker is not None:
+            self._health.failed(attempt.place, attempt.channel.breaker, time.monotonic())
+
+    async def _settled(self, bill: Bill) -> None:
+        """Once; what comes after it changes nothing."""
+        if bill.is_settled:
+            return
+        charged = bill.total()
+        if charged is None:
+            await self._meter.abandon(bill.request_id)
+        else:
+            await self._meter.finish(charged)
+        bill.is_settled = True
+
+
+async def _passed_on(job: Job, pieces: AsyncIterator[Piece]) -> bytes:
+    """All but the end, which comes back: it waits for its money."""
+    end: list[bytes] = []
+    async for piece in pieces:
+        if piece.is_end or end:
+            end.append(piece.data)
+        else:
+            await job.exchange.write(piece.data)
+    return b"".join(end)
+
+
+async def _until_left(job: Job) -> None:
+    await job.exchange.left()
+    raise CallerLeft
+
+
+def _to_try(selection: Selection) -> list[Attempt]:
+    if selection.attempts:
+        return list(selection.attempts)
+    if not selection.is_offered:
+        raise errors.ModelNotFound
+    raise errors.NoUpstream if selection.is_priced else errors.ModelUnpriced
+
+
+def _exhausted(last: AttemptFailed) -> Refusal:
+    failed = last.failed
+    if failed.status == TOO_MANY:
+        wait_s = max(1, round(last.retry_after_s or 1))
+        return errors.UpstreamBusy(failed.message, retry_after_s=wait_s)
+    if failed.status == 400:
+        # What no protocol of these channels can say, the caller has to say otherwise.
+        return errors.MalformedRequest(failed.message, param=last.param, code=failed.code)
+    if failed.status == 504:
+        return errors.UpstreamTimedOut(failed.message)
+    return errors.UpstreamFailed(failed.message)

@@ -1,0 +1,55 @@
+"""A stream of server-sent events, cut into frames as they come in; the bytes of each frame stay as they were."""
+
+import re
+from typing import Final, NamedTuple
+
+FRAME_MOST: Final = 16 * 2**20
+
+_END: Final = re.compile(rb"\r\n\r\n|\n\n|\r\r")
+
+
+class FrameTooLarge(Exception):
+    """One event is larger than any answer has a reason for."""
+
+
+class Frame(NamedTuple):
+    """`raw` is all of it with the empty line at its end. `data` is None for a comment, which says nothing."""
+
+    raw: bytes
+    event: str | None
+    data: bytes | None
+
+
+class FrameReader:
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, chunk: bytes) -> list[Frame]:
+        """The frames that end in this chunk."""
+        text = self._rest + chunk if self._rest else chunk
+        frames = []
+        done = 0
+        for end in _END.finditer(text):
+            frames.append(_frame(text[done : end.end()]))
+            done = end.end()
+        self._rest = text[done:]
+        if len(self._rest) > FRAME_MOST:
+            raise FrameTooLarge
+        return frames
+
+    def end(self) -> list[Frame]:
+        """What came without an empty line after it; some servers leave the last one out."""
+        rest, self._rest = self._rest, b""
+        return [_frame(rest)] if rest.strip() else []
+
+
+def _frame(raw: bytes) -> Frame:
+    event: str | None = None
+    data: list[bytes] = []
+    for line in raw.splitlines():
+        name, _, value = line.partition(b":")
+        if name == b"data":
+            data.append(value[1:] if value.startswith(b" ") else value)
+        elif name == b"event":
+            event = value.strip().decode("utf-8", "replace")
+    return Frame(raw, event, b"\n".join(data) if data else None)
