@@ -9,7 +9,6 @@ from typing import Any
 
 import monoize
 from monoize.base.errors import Refusal, every_refusal
-from monoize.control.edge.problem import status_of
 from monoize.infra.settings import Effective, OAuthProvider, Settings
 
 # A refusal is known once its module is loaded, and some are loaded only where they are needed.
@@ -50,7 +49,7 @@ def setting_rows() -> list[str]:
 
 
 def refusal_row(kind: type[Refusal]) -> str:
-    return row(f"`{kind.code}`", status_of(kind.__new__(kind)), (kind.__doc__ or "").strip(), kind.hint or "")
+    return row(f"`{kind.code}`", kind.status, (kind.__doc__ or "").strip(), kind.hint or "")
 
 
 def test_every_setting_is_documented_as_it_is():

@@ -22,13 +22,13 @@ BODIES: Final = {
 READS: Final = {
     path: [parameter["name"] for parameter in operations["get"].get("parameters", ()) if parameter["in"] == "query"]
     for path, operations in DOCUMENT["paths"].items()
-    if "get" in operations and "providers" not in path
+    if "get" in operations and "/auth/providers" not in path
 }
 WITH_PATH_PARAMETER: Final = [
     (method.upper(), path)
     for path, operations in DOCUMENT["paths"].items()
     for method in operations
-    if "{" in path and "providers" not in path
+    if "{" in path and "/auth/providers" not in path
 ]
 
 DEEP: Final = 5000

@@ -22,7 +22,7 @@ from schemathesis.specs.openapi.checks import (
 from support.endpoints import document
 from support.engines import SqliteScratch
 from support.house import Client, RunningHouse, open_house, test_settings
-from support.money import open_till
+from support.money import Till, open_till
 
 DOCUMENT: Final = document()
 SCHEMA: Final = schemathesis.openapi.from_dict(DOCUMENT)
@@ -72,9 +72,10 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
             dsn, folder, registration_enabled=True, smtp_url=mail.url, mail_from="monoize@example.com"
         )
         house = runner.run(stack.enter_async_context(open_house(settings)))
-        runner.run(stack.enter_async_context(open_till(house)))
+        till = runner.run(stack.enter_async_context(open_till(house)))
         root = runner.run(house.make_root())
-        yield Asked(runner.run, house, root, runner.run(things(root)))
+        existing = runner.run(things(root)) | {"request_id": runner.run(logged_request(till, root))}
+        yield Asked(runner.run, house, root, existing)
         runner.run(stack.aclose())
 
 
@@ -84,7 +85,17 @@ async def things(root: Client) -> dict[str, str]:
     key = (await root.post("/api/keys", json={"name": "laptop"})).json()["key"]["id"]
     tenant = (await root.post("/api/tenants", json={"name": "somewhere"})).json()["id"]
     token = (await root.post("/api/tokens", json={"name": "ci"})).json()["token"]["name"]
-    return {"user_id": user, "key_id": key, "tenant_id": tenant, "name": token}
+    channel = {"name": "first", "base_url": "https://api.example.com", "api_key": "0123456789abcdef"}
+    provider = (await root.post("/api/providers", json={"name": "u", "type": "echo", "channels": [channel]})).json()
+    upstream = {"provider_id": provider["id"], "channel_id": provider["channels"][0]["id"]}
+    return {"user_id": user, "key_id": key, "tenant_id": tenant, "name": token, **upstream}
+
+
+async def logged_request(till: Till, root: Client) -> str:
+    await till.top_up(root.user["id"], 5)
+    request_id = await till.spend(root.user["id"], 5)
+    await till.money.intake.post_all()
+    return request_id
 
 
 def generated(examples: int) -> hypothesis.settings:

@@ -19,6 +19,7 @@ from support.server import Server, serving
 ADMIN_TOKEN: Final = "an operators own token 0123456789"
 FIRST_PASSWORD: Final = "the first password 7f3a"
 NEW_PASSWORD: Final = "the second password 9c1e"
+UPSTREAM_KEY: Final = "sk-of-an-upstream-5e8b2c"
 WRONG_PASSWORD: Final = "a guessed password 4b2d"
 
 
@@ -108,6 +109,19 @@ def tell(story: Story) -> None:
     ask("POST", "/api/me/password", {**change, "current_password": FIRST_PASSWORD}, bearer=root)
     ask("POST", "/api/auth/verify-email", {"link": link})
     ask("POST", "/api/auth/logout", bearer=story.secrets["second session"])
+
+    credential = kept("upstream's key", UPSTREAM_KEY)
+    channel = {"name": "first", "base_url": "https://api.example.com", "api_key": credential}
+    provider = {"name": "upstream", "type": "echo", "channels": [channel]}
+    made = ask("POST", "/api/providers", provider, bearer=root, **{"idempotency-key": "p-1"}).json()
+    ask("POST", "/api/providers", provider, bearer=root)
+    ask("POST", "/api/providers", {**provider, "name": "other", "channels": [channel, channel]}, bearer=root)
+    ask("POST", "/api/providers", {**provider, "api_key": credential, "type": credential}, bearer=root)
+    at = f"/api/providers/{made['id']}"
+    moved = {"base_url": f"https://elsewhere.example.com/?key={credential}", "api_key": [credential]}
+    ask("PATCH", f"{at}/channels/{made['channels'][0]['id']}", moved, bearer=root)
+    for path in (at, "/api/providers"):
+        assert credential not in ask("GET", path, bearer=root).text
 
     # A row that cannot be read is an error of our own: its traceback goes to the log while secrets are at hand.
     with sqlite3.connect(story.database) as damaged:

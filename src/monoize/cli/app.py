@@ -13,6 +13,7 @@ import monoize as package
 from monoize.base.errors import StartupProblem
 from monoize.cli import show
 from monoize.cli.audit import audit
+from monoize.cli.channels import channels
 from monoize.cli.completion import completion
 from monoize.cli.config import config
 from monoize.cli.db import db
@@ -22,6 +23,9 @@ from monoize.cli.keys import keys
 from monoize.cli.ledger import ledger
 from monoize.cli.login import login, logout, whoami
 from monoize.cli.prices import prices
+from monoize.cli.providers import providers
+from monoize.cli.requests import explain, requests
+from monoize.cli.run import run
 from monoize.cli.serve import init, serve
 from monoize.cli.tenants import tenants
 from monoize.cli.tokens import tokens
@@ -51,11 +55,16 @@ for command in (
     login,
     logout,
     whoami,
+    run,
     users,
     keys,
     tokens,
     tenants,
+    providers,
+    channels,
     prices,
+    requests,
+    explain,
     ledger,
     audit,
     config,

@@ -45,6 +45,19 @@ def key(api: Api, wanted: str, *, owner_id: str | None) -> Json:
             )
 
 
+def provider(api: Api, wanted: str) -> Json:
+    return _by_id(api, "provider", wanted) if _is_id(wanted) else _by_name(api, "provider", wanted)
+
+
+def channel(owner: Json, wanted: str) -> Json:
+    """One of this provider's channels, by id or name."""
+    for item in owner["channels"]:
+        if wanted in (item["id"], item["name"]):
+            return dict(item)
+    hint = f"`monoize providers show {owner['name']}` shows them."
+    raise Failure(f"{owner['name']} has no channel {wanted}", hint=hint)
+
+
 def _is_id(wanted: str) -> bool:
     return _UUID.fullmatch(wanted) is not None
 

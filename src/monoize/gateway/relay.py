@@ -32,6 +32,7 @@ log = structlog.get_logger(__name__)
 RETRY_SPREAD: Final = 1.5
 RETRY_WAIT_MOST_S: Final = 5.0
 TOO_MANY: Final = 429
+OUR_FAULT: Final = frozenset((401, 402, 403, 404))
 _SSE_HEADERS: Final[tuple[Header, ...]] = (
     (b"content-type", SSE_TYPE),
     (b"cache-control", b"no-cache"),
@@ -226,4 +227,7 @@ def _exhausted(last: AttemptFailed) -> Refusal:
         return errors.MalformedRequest(failed.message, param=last.param, code=failed.code)
     if failed.status == 504:
         return errors.UpstreamTimedOut(failed.message)
+    if failed.status in OUR_FAULT:
+        # What a provider says of our credential is not for our callers.
+        return errors.UpstreamFailed()
     return errors.UpstreamFailed(failed.message)

@@ -5,7 +5,9 @@ from typing import Final, NamedTuple
 
 FRAME_MOST: Final = 16 * 2**20
 
-_END: Final = re.compile(rb"\r\n\r\n|\n\n|\r\r")
+# A line and an empty one after it, whichever ends they have.
+_END: Final = re.compile(rb"\n\r?\n|\r\r")
+_END_MOST: Final = 3
 
 
 class FrameTooLarge(Exception):
@@ -22,24 +24,26 @@ class Frame(NamedTuple):
 
 class FrameReader:
     def __init__(self) -> None:
-        self._rest = b""
+        self._rest = bytearray()
 
     def feed(self, chunk: bytes) -> list[Frame]:
         """The frames that end in this chunk."""
-        text = self._rest + chunk if self._rest else chunk
+        # What came before has no end in it, and is not looked through again.
+        begin = max(0, len(self._rest) - _END_MOST + 1)
+        self._rest += chunk
         frames = []
         done = 0
-        for end in _END.finditer(text):
-            frames.append(_frame(text[done : end.end()]))
-            done = end.end()
-        self._rest = text[done:]
+        for end in [found.end() for found in _END.finditer(self._rest, begin)]:
+            frames.append(_frame(bytes(self._rest[done:end])))
+            done = end
+        del self._rest[:done]
         if len(self._rest) > FRAME_MOST:
             raise FrameTooLarge
         return frames
 
     def end(self) -> list[Frame]:
         """What came without an empty line after it; some servers leave the last one out."""
-        rest, self._rest = self._rest, b""
+        rest, self._rest = bytes(self._rest), bytearray()
         return [_frame(rest)] if rest.strip() else []
 
 

@@ -16,6 +16,13 @@ class NoSuchEntry(NotFound):
     code = "entry_not_found"
 
 
+class NoSuchRequest(NotFound):
+    """There is no such request in the log."""
+
+    code = "request_not_found"
+    hint = "A request is in the log within seconds after its end; its id is in the answer's x-request-id."
+
+
 class NotRefundable(Conflict):
     """Only charges and top-ups can be refunded."""
 

@@ -60,7 +60,7 @@ def test_failures_say_what_was_wrong(name: str):
     assert FAILING[name] == (failed.code, failed.message)
 
 
-@pytest.mark.parametrize("name", set(every_recording()) - FAILING.keys())
+@pytest.mark.parametrize("name", sorted(set(every_recording()) - FAILING.keys()))
 def test_a_stream_cut_anywhere_before_its_proof_was_cut_off(name: str):
     """Even right before the last event; and after the proof, nothing is missed but what came later."""
     all_frames = recorded(name)
@@ -74,7 +74,7 @@ def test_a_stream_cut_anywhere_before_its_proof_was_cut_off(name: str):
             assert isinstance(last, urp.Done)
 
 
-@pytest.mark.parametrize("name", set(every_recording()) - FAILING.keys())
+@pytest.mark.parametrize("name", sorted(set(every_recording()) - FAILING.keys()))
 def test_recordings_survive_being_told_again(name: str):
     """Through the common language to a caller of this protocol, and read again by it."""
     before, encoder = decoded(name), StreamEncoder(NAMING, None, include_usage=True)

@@ -2,11 +2,14 @@
 
 from fastapi import APIRouter
 
-from monoize.control.ledger.api import corrections, statements, sub_accounts
+from monoize.control.ledger.api import corrections, requests, statements, sub_accounts
 
 
 def router() -> APIRouter:
-    together = APIRouter(prefix="/ledger", tags=["ledger"])
+    book = APIRouter(prefix="/ledger", tags=["ledger"])
     for part in (statements, corrections, sub_accounts):
-        together.include_router(part.router)
+        book.include_router(part.router)
+    together = APIRouter()
+    for router in (book, requests.router):
+        together.include_router(router)
     return together

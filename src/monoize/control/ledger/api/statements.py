@@ -13,11 +13,12 @@ from starlette.responses import StreamingResponse
 from monoize.base.clock import utc_now
 from monoize.base.money import usd_of_nano
 from monoize.base.principal import Call
-from monoize.control.edge.caller import NotPermitted, requires
+from monoize.control.edge.caller import requires
 from monoize.control.edge.house import HouseHere
 from monoize.control.edge.wire import Instant, Page, Uuid, Window, uuid_window
 from monoize.control.ledger.actions import statements, verification
 from monoize.control.ledger.actions.verification import Verification
+from monoize.control.ledger.api.owners import Everybody, Whose, one_owner, owner
 from monoize.control.ledger.model.entries import DaySums, Entry, EntryFilter
 from monoize.control.ledger.model.kinds import KindName
 
@@ -40,21 +41,17 @@ _CSV_COLUMNS: Final = (
 # What a spreadsheet takes for the beginning of a formula, or skips before it looks for one.
 _FORMULA_BEGINS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", " ")
 
-Whose = Annotated[Uuid | None, Query(description="Another user's; needs ledger.read.")]
-
 
 def wanted_entries(
     call: Annotated[Call, requires("self")],
     user_id: Whose = None,
-    everybody: Annotated[bool, Query(description="All users'; needs ledger.read.")] = False,
+    everybody: Everybody = False,
     key_id: Uuid | None = None,
     kind: KindName | None = None,
     since: Instant | None = None,
     until: Instant | None = None,
 ) -> EntryFilter:
-    if everybody and not call.principal.may("ledger.read"):
-        raise NotPermitted(needed="ledger.read")
-    return EntryFilter(None if everybody else _whose(call, user_id), key_id, kind, since, until)
+    return EntryFilter(owner(call, user_id, everybody=everybody), key_id, kind, since, until)
 
 
 Wanted = Annotated[EntryFilter, Depends(wanted_entries)]
@@ -95,7 +92,7 @@ async def sums_by_day(
     end = until or utc_now().date() + dt.timedelta(days=1)
     begin = since or dt.date.fromordinal(max(1, end.toordinal() - _SUMMARY_DAYS))
     async with house.database.read() as tx:
-        return await statements.sums_by_day(tx, _whose(call, user_id), since=begin, until=end, api_key_id=key_id)
+        return await statements.sums_by_day(tx, one_owner(call, user_id), since=begin, until=end, api_key_id=key_id)
 
 
 @router.get("/verification")
@@ -107,17 +104,6 @@ async def verify(
     """Recompute the next part of the book; continue with `cursor` until it is null."""
     async with house.database.read() as tx:
         return await verification.verify(tx, house.seal, cursor=cursor)
-
-
-def _whose(call: Call, user_id: str | None) -> str:
-    """One's own, or with the permission somebody else's."""
-    principal = call.principal
-    wanted = user_id or principal.user_id
-    if wanted is None:
-        raise NotPermitted(hint="A token has no balance of its own: name a user with user_id.")
-    if wanted != principal.user_id and not principal.may("ledger.read"):
-        raise NotPermitted(needed="ledger.read")
-    return wanted
 
 
 async def _csv(parts: AsyncIterator[Sequence[Entry]]) -> AsyncIterator[str]:
