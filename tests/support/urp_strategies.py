@@ -259,33 +259,42 @@ def _places(body: Any) -> list[tuple[Any, Any]]:
 def assert_contract(events: Sequence[urp.StreamEvent]) -> urp.Response | None:
     """What every decoder promises of its events; the response, or None if the answer failed."""
     assert events, "a stream that ended has said so"
-    first, between, last = events[0], events[1:-1], events[-1]
-    if isinstance(first, urp.Failed):
-        # It failed before it began.
-        assert [first] == list(events)
+    if isinstance(events[0], urp.Failed):
+        assert 1 == len(events), "what failed before it began has nothing after it"
         return None
-    assert isinstance(first, urp.Started)
-    assert isinstance(last, urp.Done | urp.Failed)
-    begun, done = 0, {}
-    for event in between:
+    assert isinstance(events[0], urp.Started)
+    assert isinstance(events[-1], urp.Done | urp.Failed)
+    begun: list[urp.Node] = []
+    done: dict[int, urp.Node] = {}
+    for event in events[1:-1]:
         match event:
-            case urp.NodeStarted(index=index):
-                assert begun == index
-                begun += 1
-            case urp.TextDelta(index=index) | urp.ReasoningDelta(index=index):
-                assert index < begun
+            case urp.NodeStarted(index=index, node=node):
+                assert len(begun) == index
+                begun.append(node)
+            case urp.TextDelta(index=index):
                 assert index not in done
+                assert isinstance(begun[index], urp.Text | urp.Refusal | urp.ToolCall)
+            case urp.ReasoningDelta(index=index):
+                assert index not in done
+                assert isinstance(begun[index], urp.Reasoning)
             case urp.NodeDone(index=index, node=node):
-                assert index < begun
                 assert index not in done
+                assert _named(begun[index]) == _named(node)
                 done[index] = node
             case _:
                 raise AssertionError(f"{event} between the first and the last")
-    if isinstance(last, urp.Failed):
+    if isinstance(events[-1], urp.Failed):
         return None
-    assert list(range(begun)) == sorted(done)
-    assert [done[index] for index in range(begun)] == list(last.response.output)
-    return last.response
+    response = events[-1].response
+    assert sorted(done) == list(range(len(begun)))
+    assert [done[index] for index in range(len(begun))] == list(response.output)
+    return response
+
+
+def _named(node: urp.Node) -> tuple[Any, ...]:
+    """What is known of a node when it begins, and stays."""
+    call = (node.call_id, node.name, node.kind) if isinstance(node, urp.ToolCall) else ()
+    return type(node), *call
 
 
 def fed(decoder: Any, frames: Sequence[tuple[str | None, bytes]]) -> list[urp.StreamEvent]:
