@@ -1,6 +1,7 @@
 """The official SDKs of OpenAI, Anthropic and Google, unchanged, against a running server and its built-in model."""
 
 import asyncio
+import base64
 import json
 import sys
 import tempfile
@@ -95,6 +96,39 @@ async def openai_async(address: str, key: str) -> None:
         told = [chunk.choices[0].delta.content or "" async for chunk in stream if chunk.choices]
         assert "".join(told) == SAID
         assert "echo" in [model.id async for model in client.models.list()]
+
+
+def openai_embeddings(address: str, key: str) -> None:
+    client = openai.OpenAI(base_url=f"{address}/v1", api_key=key)
+    packed = client.embeddings.create(model="echo", input=["Hello from here", "Hello from there"], dimensions=16)
+    plain = client.embeddings.create(model="echo", input="Hello from here", dimensions=16, encoding_format="float")
+    assert [len(each.embedding) for each in packed.data] == [16, 16]
+    told = zip(packed.data[0].embedding, plain.data[0].embedding, strict=True)
+    assert all(abs(one - other) < 1e-6 for one, other in told)
+    assert packed.usage.prompt_tokens == 6
+
+
+def openai_images(address: str, key: str) -> None:
+    client = openai.OpenAI(base_url=f"{address}/v1", api_key=key)
+    drawn = client.images.generate(model="echo", prompt="A cat", n=2)
+    assert drawn.data
+    assert drawn.usage is not None
+    pictures = [base64.b64decode(image.b64_json or "") for image in drawn.data]
+    files = [("cat.png", picture, "image/png") for picture in pictures]
+    changed = client.images.edit(model="echo", prompt="A dog", image=files, mask=files[0])
+    assert changed.data
+    assert all(picture.startswith(b"\x89PNG") for picture in pictures)
+    assert len({*pictures, base64.b64decode(changed.data[0].b64_json or "")}) == 3
+
+
+async def openai_images_async(address: str, key: str) -> None:
+    async with openai.AsyncOpenAI(base_url=f"{address}/v1", api_key=key) as client:
+        drawn, vectors = await asyncio.gather(
+            client.images.edit(model="echo", prompt="A dog", image=("a.png", b"\x89PNG", "image/png")),
+            client.embeddings.create(model="echo", input="Hello from here"),
+        )
+        assert drawn.data
+        assert vectors.data[0].embedding
 
 
 def openai_errors(address: str, key: str) -> None:
@@ -193,6 +227,9 @@ CHECKS: Final[tuple[Check, ...]] = (
     openai_responses,
     openai_responses_tools,
     openai_async,
+    openai_embeddings,
+    openai_images,
+    openai_images_async,
     openai_errors,
     anthropic_messages,
     anthropic_tools,

@@ -3,6 +3,7 @@
 import datetime as dt
 
 import pytest
+from support.cache import cache_use
 from support.price_book import (
     FABLE,
     FLASH_LITE,
@@ -24,7 +25,7 @@ from support.price_book import (
 )
 
 from monoize.base.cost.costing import NANO_NEURONS_FREE_PER_DAY, Pools, cost_of
-from monoize.base.cost.measures import cache_use, shown
+from monoize.base.cost.measures import shown
 from monoize.base.cost.reported import (
     from_anthropic,
     from_anthropic_iterations,

@@ -7,11 +7,12 @@ from operator import add
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.cache import cache_use
 from support.cost_strategies import at_leisure, rates, sheets, usages
 from support.price_book import FLASH_LITE, GPT_5, LLAMA_70B, SONNET, cached_price
 
 from monoize.base.cost.costing import cost_of
-from monoize.base.cost.measures import CacheUse, cache_use, shown
+from monoize.base.cost.measures import CacheUse, shown
 from monoize.base.cost.sheet import SUBSCRIPTION, UNPRICED, PriceSheet
 from monoize.base.cost.usage import Usage
 

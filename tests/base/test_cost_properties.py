@@ -4,6 +4,7 @@ import dataclasses
 import random
 from fractions import Fraction
 
+import msgspec
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -65,7 +66,7 @@ def test_a_line_is_unknown_exactly_when_its_rate_is(usage, sheet):
 @at_leisure
 @given(usages(), sheets(), st.sampled_from(QUANTITIES), st.integers(1, 1_000))
 def test_using_more_at_the_same_rates_never_costs_less(usage, sheet, quantity, more):
-    larger = dataclasses.replace(usage, **{quantity: getattr(usage, quantity) + more})
+    larger = msgspec.structs.replace(usage, **{quantity: getattr(usage, quantity) + more})
     assume(sheet.rates_for(usage) is sheet.rates_for(larger))
     before, after = cost_of(usage, sheet).total_nano, cost_of(larger, sheet).total_nano
 
@@ -77,9 +78,9 @@ def test_using_more_at_the_same_rates_never_costs_less(usage, sheet, quantity, m
 @given(usages(), sheets(rates))
 def test_two_halves_cost_what_the_whole_does_but_for_a_nano_in_each_line(usage, sheet):
     halved = ("milli_neurons", *TOKENS, "web_searches", "units")
-    half = dataclasses.replace(usage, code_seconds=0)
-    whole = dataclasses.replace(half, **{name: 2 * (getattr(half, name) or 0) for name in halved})
-    half = dataclasses.replace(half, milli_neurons=half.milli_neurons or 0)
+    half = msgspec.structs.replace(usage, code_seconds=0)
+    whole = msgspec.structs.replace(half, **{name: 2 * (getattr(half, name) or 0) for name in halved})
+    half = msgspec.structs.replace(half, milli_neurons=half.milli_neurons or 0)
     assume(sheet.rates_for(half) is sheet.rates_for(whole))
 
     for one, both in zip(cost_of(half, sheet).lines, cost_of(whole, sheet).lines, strict=True):
@@ -165,7 +166,7 @@ def test_the_dearest_conceivable_request_is_still_an_amount_that_the_tables_hold
     )
     most = {name: QUANTITY_MOST for name in QUANTITIES if name not in TOKENS}
     tokens = Usage(QUANTITY_MOST, QUANTITY_MOST, us_only=True, **most)
-    reported = dataclasses.replace(tokens, milli_neurons=MILLI_NEURONS_MOST)
+    reported = msgspec.structs.replace(tokens, milli_neurons=MILLI_NEURONS_MOST)
     in_neurons = dataclasses.replace(dearest, neuron_pico=RATE_MOST)
 
     for usage, price in ((tokens, dearest), (tokens, in_neurons), (reported, in_neurons)):

@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -122,7 +123,7 @@ def test_cache_rates_that_nobody_knows_stay_unknown():
 @pytest.mark.parametrize("quantity", ["output_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens"])
 def test_an_unknown_rate_leaves_the_cost_unknown_only_where_it_is_needed(quantity):
     sheet = PriceSheet.of([price("a-model", "4")])
-    costing = cost_of(dataclasses.replace(Usage(10), **{quantity: 1}), sheet)
+    costing = cost_of(msgspec.structs.replace(Usage(10), **{quantity: 1}), sheet)
 
     assert 40_000 == cost_of(Usage(10), sheet).total_nano
     assert (None, "unpriced") == (costing.total_nano, costing.book)

@@ -28,6 +28,7 @@ def test_limits_are_set_changed_and_cleared(root: CommandLine, fresh: Fresh):
         *("--expires-at", "2199-01-31", "--model", "gpt-*", "--model", "claude-*", "--ip", "10.0.0.0/8"),
         *("--group", "eu", "--max-multiplier", "1.5", "--requests-per-minute", "60", "--tokens-per-minute", "9000"),
         *("--max-concurrent", "2", "--daily-budget-usd", "0.000000001", "--monthly-budget-usd", "25"),
+        *("--capture", "capture-only-abnormal", "--cache-seconds", "60"),
     )
     root.does("keys", "create", name, *limits)
 
@@ -36,12 +37,13 @@ def test_limits_are_set_changed_and_cleared(root: CommandLine, fresh: Fresh):
     assert (["10.0.0.0/8"], ["eu"], "1.5") == (key["ip_whitelist"], key["allowed_groups"], key["max_multiplier"])
     assert (60, 9000, 2) == (key["requests_per_minute"], key["tokens_per_minute"], key["max_concurrent"])
     assert ("1", "25000000000") == (key["daily_budget_nano_usd"], key["monthly_budget_nano_usd"])
+    assert ("capture-only-abnormal", 60) == (key["request_capture_mode"], key["cache_ttl_s"])
     shown = {line.rpartition("  ")[0].strip(): line.rpartition("  ")[2] for line in record(root, name)}
     assert ("0.000000001", "25.00") == (shown["daily budget usd"], shown["monthly budget usd"])
     assert "2199-01-31T00:00:00Z" == shown["expires at"]
 
     everything = ["expiry", "models", "ips", "groups", "max-multiplier", "requests-per-minute", "tokens-per-minute"]
-    everything += ["max-concurrent", "daily-budget", "monthly-budget"]
+    everything += ["max-concurrent", "daily-budget", "monthly-budget", "cache"]
     root.does("keys", "update", name, "--disable", *(f"--clear={what}" for what in everything))
 
     cleared = root.json("keys", "show", name)
@@ -49,7 +51,8 @@ def test_limits_are_set_changed_and_cleared(root: CommandLine, fresh: Fresh):
         cleared[field] for field in ("enabled", "model_limits_enabled", "model_limits", "ip_whitelist")
     )
     nulls = {field for field, value in cleared.items() if value is None}
-    assert {field for field in key if re.search("budget|minute|concurrent|multiplier|expires", field)} <= nulls
+    limits_of_one = re.compile("budget|minute|concurrent|multiplier|expires|cache")
+    assert {field for field in key if limits_of_one.search(field)} <= nulls
 
     renamed = fresh()
     assert True is root.json("keys", "update", name, "--enable", "--name", renamed)["enabled"]

@@ -1,11 +1,13 @@
 """The verbs of `monoize providers` and `monoize channels`."""
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cli.command_line import CommandLine
+from cli.foreign_server import Answer, Request, answering
 
 Fresh = Callable[[], str]
 KEY = "sk-upstream-0123456789abcdef"
@@ -195,3 +197,56 @@ def test_what_the_server_does_not_take_is_told(root: CommandLine, provider: str)
     assert 2 == root.run("providers", "update", provider, "--model", "a", "--add-model", "b").code
     assert 2 == root.run("channels", "update", provider, "default").code
     assert 2 == root.run("channels", "add", provider, "x").code
+
+
+def listing(request: Request) -> Answer:
+    """An upstream with two models, which answers nothing else."""
+    if request.path == "/v1/models" and request.headers.get("authorization") == f"Bearer {KEY}":
+        return 200, {}, json.dumps({"data": [{"id": "gpt-5"}, {"id": "gpt-4o"}]}).encode()
+    return 401, {}, json.dumps({"error": {"message": f"not {request.headers.get('authorization')}"}}).encode()
+
+
+def test_an_upstream_tells_which_models_it_has(root: CommandLine, fresh: Fresh):
+    name = fresh()
+    with answering(listing) as address:
+        new = ("--type", "responses", "--base-url", address)
+        found = root.does("providers", "discover", *new, "--key-stdin", stdin=KEY)
+        assert (["gpt-4o", "gpt-5"], True) == (found.out.splitlines(), "2 models." in found.err)
+        refused = root.run("providers", "discover", *new)
+        assert (3, True) == (refused.code, "answers with 401 instead of its models" in refused.err)
+
+        root.does("providers", "create", name, *new, "--key-stdin", "--model", "gpt-5", stdin=KEY)
+        stored = root.does("providers", "discover", name)
+        assert "2 models, 1 of them are not offered yet" in stored.err
+        assert {"models": ["gpt-4o", "gpt-5"]} == root.json("providers", "discover", name, "--channel", "default")
+    assert ["echo"] == root.does("providers", "discover", "--preset", "echo").out.splitlines()
+    for arguments in ((), (name, "--preset", "echo"), (name, "--base-url", URL), ("--type", "messages")):
+        assert 2 == root.run("providers", "discover", *arguments).code
+
+
+def test_channels_are_tried_out(root: CommandLine, fresh: Fresh):
+    name = fresh()
+    root.does("providers", "create", name, "--preset", "echo", "--model", "echo")
+    tested = root.does("providers", "test", name)
+    assert ["default", "yes", "echo", "0", "-"] == tested.out.splitlines()[1].split()
+
+    with answering(listing) as address:
+        another = ("--base-url", address, "--type", "chat_completion", "--key-stdin")
+        root.does("channels", "add", name, "other", *another, stdin=KEY)
+        broken = root.run("providers", "test", name, "--model", "echo")
+    assert 1 == broken.code
+    assert "1 of 2 channels did not answer: other" in broken.err
+    assert "The provider answers with 401: it does not accept the API key." in broken.out
+    assert KEY not in broken.out + broken.err
+    assert root.json("providers", "test", name, "--channel", "default")["items"][0]["success"]
+    assert 1 == root.run("providers", "test", name, "--model", "nobody").code
+    assert 1 == root.run("providers", "test", "nobody").code
+
+
+def test_a_list_says_how_channels_are(root: CommandLine, fresh: Fresh):
+    name = fresh()
+    root.does("providers", "create", name, "--preset", "echo", "--model", "echo")
+
+    (line,) = (line for line in root.does("providers", "list").out.splitlines() if line.startswith(f"{name} "))
+    assert "healthy" in line.split()
+    assert "healthy" == shown(root, name)["channels"][0]["health"]

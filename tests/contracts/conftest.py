@@ -7,6 +7,7 @@ import pytest
 from fakes.smtp import MailSink
 from support.house import open_house, test_settings
 from support.mutations import Scene
+from support.upstreams import open_upstreams
 
 
 @pytest.fixture
@@ -15,5 +16,5 @@ async def scene(sqlite: str, tmp_path: Path) -> AsyncIterator[Scene]:
         settings = test_settings(
             sqlite, tmp_path, registration_enabled=True, smtp_url=mail.url, mail_from="monoize@example.com"
         )
-        async with open_house(settings) as running:
+        async with open_house(settings) as running, open_upstreams(running):
             yield Scene(running, mail)

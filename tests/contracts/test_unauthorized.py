@@ -34,6 +34,7 @@ ONES_OWN = {
     "DELETE /api/keys/{key_id}",
     "GET /api/requests",
     "GET /api/requests/{request_id}",
+    "GET /api/requests/stream",
     "GET /api/ledger/entries",
     "GET /api/ledger/entries.csv",
     "GET /api/ledger/days",
@@ -41,6 +42,7 @@ ONES_OWN = {
     "GET /api/ledger/sub-accounts/{key_id}",
     "PUT /api/ledger/sub-accounts/{key_id}",
     "DELETE /api/ledger/keys/{key_id}",
+    "GET /api/transforms",
     "POST /api/auth/logout",
 }
 NOT_WITH_A_TOKEN = {
@@ -49,6 +51,7 @@ NOT_WITH_A_TOKEN = {
     "DELETE /api/me/sessions/{session_id}",
     "GET /api/keys",
     "GET /api/requests",
+    "GET /api/requests/stream",
     "GET /api/ledger/entries",
     "GET /api/ledger/entries.csv",
     "GET /api/ledger/days",

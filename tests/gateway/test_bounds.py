@@ -68,6 +68,12 @@ async def test_keys_are_taken_from_wherever_clients_put_them(bench: Bench, heade
     assert 200 == (await bench.ask(f"{PATH}?key={KEY}", chat("hello"), key=None)).status
 
 
+async def test_an_address_with_too_many_members_is_read_without_them(bench: Bench):
+    many = "&".join(f"a{number}=1" for number in range(100))
+    assert 200 == (await bench.ask(f"{PATH}?{many}", chat("hello"))).status
+    assert 401 == (await bench.ask(f"{PATH}?{many}&key={KEY}", chat("hello"), key=None)).status
+
+
 async def test_a_key_is_refused_within_a_second_of_its_end(bench: Bench):
     assert 200 == (await bench.ask(PATH, chat("hello"))).status
     bench.grants.clear()

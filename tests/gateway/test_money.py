@@ -202,6 +202,16 @@ async def test_failures_cost_nothing_and_are_written_down(bench: Bench):
     assert (0, 0) == await bench.held()
 
 
+async def test_a_request_that_nobody_can_read_costs_nothing(bench: Bench):
+    """It would pass as it is where its own protocol is spoken; here it has to be understood first."""
+    bench.offer(provider(channel("http://127.0.0.1:9", "messages", "m")))
+    reply = await bench.ask("/v1/chat/completions", {"model": "m", "messages": "hello"})
+
+    (charged,) = await bench.charged()
+    assert (400, 0, False) == (reply.status, charged.charge_nano, charged.is_estimated)
+    assert (0, 0) == await bench.held()
+
+
 async def test_a_stream_that_breaks_is_charged_as_far_as_it_came(bench: Bench):
     async with serving(in_events(chunk(role="assistant", content="one two three four"), cut=True)) as there:
         bench.offer(provider(channel(there.base_url, "chat_completion", "m")))

@@ -124,6 +124,18 @@ async def test_a_full_spool_refuses_to_begin_and_lets_what_is_under_way_end(tmp_
     await spool.close()
 
 
+async def test_what_is_over_before_it_began_is_posted_like_the_others_while_there_is_room(tmp_path: Path):
+    spool = await open_spool(tmp_path, finished_most=2)
+    for number in range(2):
+        await spool.record(str(number), b"1")
+    with pytest.raises(SpoolFull):
+        await spool.record("2", b"1")
+
+    assert ["0", "1"] == ids(await spool.oldest(10))
+    assert 0 == (await spool.figures()).in_flight
+    await spool.close()
+
+
 async def test_who_leaves_while_the_disk_is_busy_leaves_nothing_half_done(spool: Spool):
     async def begin_and_leave(id: str) -> None:
         waiting = asyncio.create_task(spool.begin(id, b"1"))

@@ -10,7 +10,7 @@ from monoize.base.cost.sheet import PriceSheet
 from monoize.base.cost.usage import Usage
 
 # A busy machine is not a failure.
-at_leisure = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+at_leisure = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 TOKENS_MOST = 3_000
 VARIANTS = ("", "high")

@@ -15,6 +15,11 @@ from monoize.main.application import make_application
 from support.house import test_settings
 
 MUTATING: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+ENDLESS: Final = frozenset({"GET /api/requests/stream"})
+"""Their answers go on for as long as anybody listens."""
+
+TO_STRANGERS: Final = frozenset({"POST /api/providers/discover"})
+"""They ask whatever address they are given, and say what went wrong there."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, order=True)
@@ -30,10 +35,11 @@ class Endpoint:
         return self.method in MUTATING
 
     def somewhere(self) -> str:
-        """The path with well-formed parameters that name nothing."""
-        return re.sub(
+        """The path with well-formed parameters that name nothing; a stream is asked to end."""
+        path = re.sub(
             r"{(\w+?)(:\w+)?}", lambda found: new_id() if found[1].endswith("_id") else "nothing", self.path
         )
+        return f"{path}?for_s=0" if str(self) in ENDLESS else path
 
 
 def endpoints(app: FastAPI) -> list[Endpoint]:

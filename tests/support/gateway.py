@@ -16,7 +16,10 @@ from monoize.base.ids import fingerprint, new_id
 from monoize.contract.events import Charged, decode
 from monoize.contract.grant import Grant
 from monoize.contract.snapshot import Channel, ChannelType, Offer, Provider, Snapshot
+from monoize.gateway.answer_cache import AnswerCache
 from monoize.gateway.app import Gateway
+from monoize.gateway.bystanders import Bystanders
+from monoize.gateway.captures import Captures
 from monoize.gateway.health import Health
 from monoize.gateway.http_channel import HttpChannels
 from monoize.gateway.keys import Keys
@@ -52,6 +55,8 @@ class Reply:
 class Bench:
     gateway: Gateway
     keys: Keys
+    meter: Meter
+    captures: Captures
     spool: Spool
     holds: MemoryHolds
     health: Health
@@ -176,6 +181,8 @@ async def open_bench(folder: Path) -> AsyncIterator[Bench]:
     bench = Bench(
         gateway=None,  # type: ignore[arg-type]
         keys=None,  # type: ignore[arg-type]
+        meter=None,  # type: ignore[arg-type]
+        captures=Captures(folder.parent / "captures", retention_s=86_400),
         spool=spool,
         holds=holds,
         health=health,
@@ -183,10 +190,12 @@ async def open_bench(folder: Path) -> AsyncIterator[Bench]:
         balances={f"user:{USER}": 100 * NANO},
         grants={fingerprint(KEY): grant},
     )
-    meter = Meter(holds, spool, bench, owner=spool.owner)
-    relay = Relay(meter, HttpChannels(client), health, Limits(), lambda: bench.snapshot)
+    bench.meter = meter = Meter(holds, spool, bench, owner=spool.owner)
+    cache = AnswerCache(meter)
+    relay = Relay(meter, HttpChannels(client), health, Limits(), lambda: bench.snapshot, cache)
+    bystanders = Bystanders(cache, bench.captures, health, lambda: bench.snapshot)
     bench.keys = Keys(bench)
-    bench.gateway = Gateway(bench.keys, relay, lambda: bench.snapshot)
+    bench.gateway = Gateway(bench.keys, relay, bystanders, lambda: bench.snapshot)
     try:
         yield bench
     finally:

@@ -20,10 +20,14 @@ from monoize.control.identity.actions.users import NewUser
 from monoize.control.identity.model import User, user_principal
 from monoize.control.identity.services import Identity
 from monoize.control.identity.store import users
+from monoize.control.ledger.actions.live import LiveRequests
+from monoize.control.ledger.drivers.capture_files import CaptureFiles
+from monoize.control.ledger.services import Ledger
 from monoize.infra import log
 from monoize.infra.settings import Settings
 from monoize.main import house as opening
 from monoize.main.application import make_application
+from monoize.main.gateway import captures_folder
 
 MASTER_KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 PASSWORD = "correct horse battery"
@@ -118,5 +122,6 @@ async def open_house(settings: Settings) -> AsyncIterator[RunningHouse]:
     app = alike.pop() if alike else make_application(settings)
     async with opening.open_house(settings) as (house, identity):
         app.state.house, app.state.identity = house, identity
+        app.state.ledger = Ledger(LiveRequests(house.database, list), CaptureFiles(captures_folder(settings)))
         yield RunningHouse(app, house, identity)
     alike.append(app)

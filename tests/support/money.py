@@ -10,10 +10,14 @@ from sqlalchemy import select
 from monoize.base.ids import new_id
 from monoize.contract.budgets import user_budget
 from monoize.contract.events import Charged, RequestLog
+from monoize.contract.snapshot import Snapshot
 from monoize.control.identity.actions import balances, first_account
 from monoize.control.ledger.actions import corrections
 from monoize.control.ledger.model.entries import Entry
 from monoize.control.ledger.tables import billing_ledger
+from monoize.gateway.answer_cache import AnswerCache
+from monoize.gateway.bystanders import Bystanders
+from monoize.gateway.health import Health
 from monoize.infra.audit_log import Change
 from monoize.infra.holds import Claim
 from monoize.main.money import Money, open_money
@@ -88,4 +92,5 @@ def request(request_id: str, user_id: str, amount: int, *, is_estimated: bool = 
 async def open_till(house: RunningHouse) -> AsyncIterator[Till]:
     async with open_money(house.house.settings, house.house) as money:
         house.app.state.spool, house.app.state.holds = money.spool, money.holds
+        house.app.state.bystanders = Bystanders(AnswerCache(money.meter), None, Health(), lambda: Snapshot(0))
         yield Till(house, money)

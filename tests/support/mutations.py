@@ -12,6 +12,7 @@ from fakes.smtp import MailSink
 
 from monoize.base.ids import new_id
 from monoize.control.identity.actions import first_account
+from monoize.main.gateway import captures_folder
 from support.house import PASSWORD, Client, RunningHouse
 
 
@@ -191,6 +192,10 @@ KEY_LIMITS: Final = {
     "max_concurrent": 4,
     "daily_budget_nano_usd": "5000000000",
     "monthly_budget_nano_usd": "100000000000",
+    "model_redirects": [{"pattern": "gpt-4.*", "replace": "gpt-5"}],
+    "transforms": [{"transform": "reasoning_to_think_xml", "models": ["gpt-*"], "config": {"tag": "think"}}],
+    "request_capture_mode": "capture-only-abnormal",
+    "cache_ttl_s": 60,
 }
 
 
@@ -293,6 +298,15 @@ async def set_sub_account_balance(scene: Scene) -> Request:
     body = {"key_id": await key_with_sub_account(scene), "balance_nano_usd": "1000000000", "reason": "a gift"}
     rows = (("key.set_balance", "user:root", "key"),)
     return Request(await scene.root(), "/api/ledger/sub-account-adjustments", rows, body)
+
+
+@valid("DELETE /api/captures/{request_id}")
+async def delete_capture(scene: Scene) -> Request:
+    request_id, folder = new_id(), captures_folder(scene.house.house.settings)
+    folder.mkdir(exist_ok=True)
+    (folder / f"{request_id}.json").write_text("{}")
+    rows = (("capture.delete", "user:root", "request"),)
+    return Request(await scene.root(), f"/api/captures/{request_id}", rows)
 
 
 @valid("DELETE /api/ledger/keys/{key_id}")
@@ -399,6 +413,8 @@ CHANNEL: Final = {
     "enabled": True,
     "price_provider": "somebody",
     "breaker": {"failures": 5, "window_s": 60, "cooldown_s": 30, "rate_limit_cooldown_s": 10},
+    "probe": {"enabled": True, "interval_s": 20, "successes": 2, "model": "gpt-5-mini"},
+    "affinity": {"enabled": True, "idle_s": 600, "mode": "prefer_higher_priority", "failback_s": 60},
     "models": MODELS,
 }
 PROVIDER: Final = {
@@ -413,7 +429,17 @@ PROVIDER: Final = {
     "per_model_circuit_break": True,
     "type_overrides": [{"pattern": "claude-*", "type": "messages"}],
     "price_provider": "openai",
+    "transforms": [
+        {
+            "transform": "set_field",
+            "phase": "request",
+            "enabled": False,
+            "models": ["gpt-*"],
+            "config": {"path": "service_tier", "value": "flex"},
+        }
+    ],
     "timeouts": {"connect_ms": 1_000, "first_byte_ms": 2_000, "idle_ms": 3_000, "total_ms": 4_000},
+    "probe": {"enabled": False, "interval_s": 10, "successes": 1, "model": "gpt-5-mini"},
     "models": MODELS,
     "channels": [CHANNEL],
 }
@@ -453,6 +479,72 @@ async def reorder_providers(scene: Scene) -> Request:
     made = [(await scene.created("/api/providers", name=name, type="echo"))["id"] for name in ("a", "b")]
     rows = (("provider.reorder", "user:root", "routing"),)
     return Request(await scene.root(), "/api/providers/order", rows, {"provider_ids": made[::-1]})
+
+
+@valid("PUT /api/redirects")
+async def replace_redirects(scene: Scene) -> Request:
+    rows = (("redirects.replace", "user:root", "routing"),)
+    body = {"redirects": [{"pattern": "gpt-4.*", "replace": "gpt-5"}]}
+    return Request(await scene.root(), "/api/redirects", rows, body)
+
+
+@valid("PUT /api/suffixes")
+async def replace_suffixes(scene: Scene) -> Request:
+    rows = (("suffixes.replace", "user:root", "routing"),)
+    body = {"suffixes": [{"suffix": "-deep", "effort": "max"}]}
+    return Request(await scene.root(), "/api/suffixes", rows, body)
+
+
+@valid("PUT /api/transforms/rules")
+async def replace_transforms(scene: Scene) -> Request:
+    rows = (("transforms.replace", "user:root", "routing"),)
+    return Request(await scene.root(), "/api/transforms/rules", rows, {"rules": [{"transform": "strip_reasoning"}]})
+
+
+@valid("POST /api/providers/discover")
+async def discover_models(scene: Scene) -> Request:
+    body = {"type": "echo", "base_url": "https://echo.invalid", "api_key": "none-is-needed"}
+    return Request(await scene.root(), "/api/providers/discover", (), body)
+
+
+async def echo_path(scene: Scene) -> str:
+    channel = {"name": "default", "base_url": "https://echo.invalid", "models": [{"name": "echo"}]}
+    made = await scene.created("/api/providers", name="echo", type="echo", channels=[channel])
+    return f"/api/providers/{made['id']}/channels/{made['channels'][0]['id']}"
+
+
+@valid("POST /api/providers/{provider_id}/channels/{channel_id}/discover")
+async def discover_models_of_channel(scene: Scene) -> Request:
+    return Request(await scene.root(), f"{await echo_path(scene)}/discover", ())
+
+
+@valid("POST /api/providers/{provider_id}/channels/{channel_id}/test")
+async def test_channel(scene: Scene) -> Request:
+    return Request(await scene.root(), f"{await echo_path(scene)}/test", (), {"model": "echo"})
+
+
+CONFIGURATION: Final = {
+    "document": {
+        "providers": [PROVIDER],
+        "redirects": [{"pattern": "gpt-4.*", "replace": "gpt-5"}],
+        "suffixes": [{"suffix": "-deep", "effort": "max"}],
+        "transforms": [{"transform": "reasoning_to_think_xml", "config": {"tag": "think"}}],
+        "prices": [{**RATES, "provider": "anthropic", "model_key": "claude-new", "kind": "long_context"}],
+    },
+    "prune": True,
+}
+
+
+@valid("POST /api/configuration/preview")
+async def preview_configuration(scene: Scene) -> Request:
+    return Request(await scene.root(), "/api/configuration/preview", (), CONFIGURATION)
+
+
+@valid("POST /api/configuration")
+async def apply_configuration(scene: Scene) -> Request:
+    root, rows = await scene.root(), (("configuration.apply", "user:root", "configuration"),)
+    version = (await root.get("/api/configuration")).json()["version"]
+    return Request(root, "/api/configuration", rows, {**CONFIGURATION, "version": version})
 
 
 @valid("POST /api/providers/{provider_id}/channels")

@@ -33,7 +33,7 @@ arguments = json_objects.map(lambda each: msgspec.json.encode(each).decode())
 
 efforts = st.sampled_from(get_args(urp.Effort))
 finish_reasons = st.sampled_from(get_args(urp.FinishReason))
-protocols = st.sampled_from(get_args(urp.Protocol))
+protocols = st.sampled_from(get_args(urp.Conversation))
 callers_roles: st.SearchStrategy[urp.Role] = st.sampled_from(["system", "developer", "user"])
 
 url_sources = st.builds(urp.Url, url=urls)

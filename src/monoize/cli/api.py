@@ -5,6 +5,7 @@ followed, because a credential goes only where it was meant to. What the server 
 its detail, hint and request id; a server that cannot be reached, or is not Monoize, exits with `Exit.CANNOT`.
 """
 
+import contextlib
 import ipaddress
 import json
 import time
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 CONNECT_S: Final = 5
 SILENCE_S: Final = 60
+STREAM_SILENCE_S: Final = 45
 ANSWER_MOST_S: Final = 120
 ANSWER_MOST_BYTES: Final = 16_777_216
 RETRY_PAUSE_S: Final = 0.5
@@ -127,6 +129,26 @@ class Api:
             together = {**page, "items": together["items"] + page["items"]}
         return together
 
+    def events(self, path: str, params: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+        """(name, data) of each event of a stream, until it ends. ConnectionLost also when it falls silent."""
+        import httpx2
+
+        wanted = {name: value for name, value in params.items() if value is not None}
+        timeout = httpx2.Timeout(STREAM_SILENCE_S, connect=CONNECT_S)
+        with self._told_apart("GET"), self._http.stream("GET", path, params=wanted, timeout=timeout) as answer:
+            if not answer.headers.get("content-type", "").startswith("text/event-stream"):
+                self._parsed(answer, self._content(answer))
+                raise self._not_monoize("no stream of events")
+            rest = b""
+            for chunk in answer.iter_bytes():
+                *frames, rest = (rest + chunk).split(b"\n\n")
+                if len(rest) > ANSWER_MOST_BYTES:
+                    raise Failure(f"an event is larger than {ANSWER_MOST_BYTES} bytes", exit=Exit.CANNOT)
+                for frame in frames:
+                    told = dict(line.split(b": ", 1) for line in frame.split(b"\n") if not line.startswith(b":"))
+                    if b"event" in told and b"data" in told:
+                        yield told[b"event"].decode(), json.loads(told[b"data"])
+
     def _request(
         self,
         method: str,
@@ -136,12 +158,21 @@ class Api:
         body: Json | None = None,
         idempotency_key: str | None = None,
     ) -> Any:
+        headers = {"idempotency-key": idempotency_key} if idempotency_key else {}
+        with (
+            self._told_apart(method),
+            self._http.stream(method, path, params=params, json=body, headers=headers) as answer,
+        ):
+            content = self._content(answer)
+        return self._parsed(answer, content)
+
+    @contextlib.contextmanager
+    def _told_apart(self, method: str) -> Iterator[None]:
+        """What can go wrong on the way, as people are told it."""
         import httpx2
 
-        headers = {"idempotency-key": idempotency_key} if idempotency_key else {}
         try:
-            with self._http.stream(method, path, params=params, json=body, headers=headers) as answer:
-                content = self._content(answer)
+            yield
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as problem:
             raise Failure(
                 f"cannot reach {self.server}: {problem}",
@@ -158,7 +189,6 @@ class Api:
             raise self._not_monoize(str(problem)) from problem
         except UnicodeEncodeError:
             raise click.UsageError("the arguments are not valid UTF-8") from None
-        return self._parsed(answer, content)
 
     def _content(self, answer: "httpx2.Response") -> bytes:
         content, until = bytearray(), time.monotonic() + ANSWER_MOST_S

@@ -12,23 +12,30 @@ import click
 import monoize as package
 from monoize.base.errors import StartupProblem
 from monoize.cli import show
+from monoize.cli.apply import apply
 from monoize.cli.audit import audit
+from monoize.cli.captures import captures
 from monoize.cli.channels import channels
 from monoize.cli.completion import completion
 from monoize.cli.config import config
 from monoize.cli.db import db
+from monoize.cli.export import export
 from monoize.cli.failure import Exit, Failure
+from monoize.cli.import_litellm import import_
 from monoize.cli.invocation import Invocation
 from monoize.cli.keys import keys
 from monoize.cli.ledger import ledger
 from monoize.cli.login import login, logout, whoami
 from monoize.cli.prices import prices
 from monoize.cli.providers import providers
+from monoize.cli.redirects import redirects
 from monoize.cli.requests import explain, requests
 from monoize.cli.run import run
 from monoize.cli.serve import init, serve
+from monoize.cli.suffixes import suffixes
 from monoize.cli.tenants import tenants
 from monoize.cli.tokens import tokens
+from monoize.cli.transforms import transforms
 from monoize.cli.users import users
 from monoize.cli.verb import environment_options, json_option, server_options
 
@@ -62,9 +69,16 @@ for command in (
     tenants,
     providers,
     channels,
+    redirects,
+    suffixes,
+    transforms,
     prices,
+    apply,
+    export,
+    import_,
     requests,
     explain,
+    captures,
     ledger,
     audit,
     config,

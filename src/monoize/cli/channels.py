@@ -9,20 +9,24 @@ from monoize.cli import ask, find, show, upstreams
 from monoize.cli.api import Json
 from monoize.cli.invocation import Invocation
 from monoize.cli.upstreams import (
+    affinity_options,
     base_url_option,
     key_options,
     models_option,
     multiplier_option,
     price_provider_option,
+    probe_options,
     type_option,
 )
 from monoize.cli.values import yes_option
 from monoize.cli.verb import RemoteNoun
 
 _CLEARED: Final[dict[str, Json]] = {
+    "affinity": {"affinity": {}},
     "key": {"api_key": None},
     "models": {"models": []},
     "price-provider": {"price_provider": None},
+    "probe": {"probe": {}},
     "type": {"type": None},
 }
 weight_option = click.option("--weight", type=click.IntRange(min=0), help="Its share of the calls; 0 is none.")
@@ -45,6 +49,8 @@ def channels() -> None:
 @price_provider_option
 @models_option
 @multiplier_option
+@probe_options
+@affinity_options
 @click.pass_obj
 def add_channel(invocation: Invocation, /, provider: str, name: str, base_url: str | None, **options: Any) -> None:
     """Add one to a provider."""
@@ -70,6 +76,8 @@ def add_channel(invocation: Invocation, /, provider: str, name: str, base_url: s
 @price_provider_option
 @models_option
 @multiplier_option
+@probe_options
+@affinity_options
 @click.option("--clear", multiple=True, type=click.Choice(list(_CLEARED)), help="Back to nothing; repeatable.")
 @click.pass_obj
 def update_channel(
@@ -90,6 +98,7 @@ def update_channel(
         raise click.UsageError("nothing to change was given")
     owner = find.provider(invocation.api, provider)
     found = find.channel(owner, channel)
+    body = upstreams.kept(body, found, "probe", "affinity", clear=clear)
     changed = invocation.api.patch(f"/api/providers/{owner['id']}/channels/{found['id']}", body)
     upstreams.shown(invocation, changed)
     show.said(f"Updated the channel {body.get('name', found['name'])} of {owner['name']}.")
@@ -115,4 +124,5 @@ def _body(
 ) -> Json:
     offered = upstreams.offers(models, multiplier)
     body = upstreams.given({**plain, "api_key": upstreams.key(key_stdin=key_stdin, key_file=key_file)})
+    body = upstreams.grouped(body, "probe", "affinity")
     return {**body, "models": offered} if offered else body

@@ -17,6 +17,8 @@ class Exit(enum.IntEnum):
     """The command line itself is wrong; nothing was sent."""
     CANNOT = 3
     """Monoize cannot start, cannot be reached, or does not know who is asking."""
+    DIFFERS = 4
+    """A dry run found that something would change."""
     INTERRUPTED = 130
 
 

@@ -5,9 +5,10 @@ from typing import Any, Final
 
 import click
 
-from monoize.cli import ask, find, show
+from monoize.cli import ask, find, rules, show
 from monoize.cli.api import Json
 from monoize.cli.invocation import Invocation
+from monoize.cli.rules import transforms_option
 from monoize.cli.values import TIME, USD, limit_option, yes_option
 from monoize.cli.verb import RemoteNoun
 
@@ -19,11 +20,14 @@ _CLEARED: Final[dict[str, Json]] = {
     "ips": {"ip_whitelist": []},
     "groups": {"allowed_groups": []},
     "max-multiplier": {"max_multiplier": None},
+    "redirects": {"model_redirects": []},
+    "transforms": {"transforms": []},
     "requests-per-minute": {"requests_per_minute": None},
     "tokens-per-minute": {"tokens_per_minute": None},
     "max-concurrent": {"max_concurrent": None},
     "daily-budget": {"daily_budget_nano_usd": None},
     "monthly-budget": {"monthly_budget_nano_usd": None},
+    "cache": {"cache_ttl_s": None},
 }
 
 _POSITIVE: Final = click.IntRange(min=1)
@@ -33,11 +37,31 @@ _LIMITS: Final = (
     click.option("--ip", "ips", multiple=True, help="An address or network it may be used from; repeatable."),
     click.option("--group", "groups", multiple=True, help="A group whose channels it may use; repeatable."),
     click.option("--max-multiplier", metavar="FACTOR", help="The dearest channel it may use, such as 1.5."),
+    click.option(
+        "--redirect",
+        "redirects",
+        metavar="PATTERN=MODEL",
+        multiple=True,
+        help="Names that mean another model, such as 'gpt-4.*=gpt-5'; repeatable.",
+    ),
+    transforms_option,
     click.option("--requests-per-minute", type=_POSITIVE),
     click.option("--tokens-per-minute", type=_POSITIVE),
     click.option("--max-concurrent", type=_POSITIVE, help="Requests at the same time."),
     click.option("--daily-budget-usd", "daily_budget_nano_usd", type=USD),
     click.option("--monthly-budget-usd", "monthly_budget_nano_usd", type=USD),
+    click.option(
+        "--capture",
+        "request_capture_mode",
+        type=click.Choice(["off", "capture-all", "capture-only-abnormal"]),
+        help="Which requests are kept whole, if the server allows it.",
+    ),
+    click.option(
+        "--cache-seconds",
+        "cache_ttl_s",
+        type=_POSITIVE,
+        help="For how long an answer is given once more to the very same request.",
+    ),
 )
 
 owner_option = click.option("--user", metavar="USER", help="Whose; your own when not given.")
@@ -75,7 +99,7 @@ def list_keys(invocation: Invocation, user: str | None, everybody: bool, limit: 
 @click.pass_obj
 def show_key(invocation: Invocation, key: str, user: str | None) -> None:
     """Show one key with all its limits."""
-    show.thing(_found(invocation, key, user), as_text=invocation.as_text)
+    _shown(invocation, _found(invocation, key, user))
 
 
 @keys.command("create")
@@ -122,7 +146,7 @@ def update_key(
         raise click.UsageError("nothing to change was given")
     found = _found(invocation, key, user)
     changed = invocation.api.patch(f"/api/keys/{found['id']}", body)
-    show.thing(changed, as_text=invocation.as_text)
+    _shown(invocation, changed)
     show.said(f"Updated the key {changed['name']}; it holds from the next request on.")
 
 
@@ -140,11 +164,26 @@ def delete_key(invocation: Invocation, key: str, user: str | None, yes: bool) ->
     show.said(f"Deleted the key {found['name']} ({found['key_prefix']}…). Clients that use it are refused now.")
 
 
+def _shown(invocation: Invocation, key: Json) -> None:
+    if invocation.as_text:
+        redirects = [f"{rule['pattern']}={rule['replace']}" for rule in key["model_redirects"]]
+        key = {**key, "model_redirects": redirects, "transforms": rules.shown(key["transforms"])}
+    show.thing(key, as_text=invocation.as_text)
+
+
 def _found(invocation: Invocation, key: str, user: str | None) -> Json:
     return find.key(invocation.api, key, owner_id=find.user_id(invocation.api, user))
 
 
-def _body(*, models: tuple[str, ...], ips: tuple[str, ...], groups: tuple[str, ...], **plain: Any) -> Json:
+def _body(
+    *,
+    models: tuple[str, ...],
+    ips: tuple[str, ...],
+    groups: tuple[str, ...],
+    redirects: tuple[str, ...],
+    transforms: tuple[str, ...],
+    **plain: Any,
+) -> Json:
     body = {field: value for field, value in plain.items() if value is not None}
     if models:
         body |= {"model_limits_enabled": True, "model_limits": list(models)}
@@ -152,4 +191,15 @@ def _body(*, models: tuple[str, ...], ips: tuple[str, ...], groups: tuple[str, .
         body["ip_whitelist"] = list(ips)
     if groups:
         body["allowed_groups"] = list(groups)
+    if redirects:
+        body["model_redirects"] = [_redirect(text) for text in redirects]
+    if transforms:
+        body["transforms"] = rules.read(transforms)
     return body
+
+
+def _redirect(text: str) -> Json:
+    pattern, _, model = text.rpartition("=")
+    if not pattern or not model:
+        raise click.UsageError("--redirect is PATTERN=MODEL, such as 'gpt-4.*=gpt-5'")
+    return {"pattern": pattern, "replace": model}

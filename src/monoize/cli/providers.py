@@ -6,10 +6,12 @@ from typing import Any, Final
 
 import click
 
-from monoize.cli import ask, find, show, upstreams
+from monoize.cli import ask, find, rules, show, upstreams
 from monoize.cli.api import Json
 from monoize.cli.failure import Failure
 from monoize.cli.invocation import Invocation
+from monoize.cli.rules import transforms_option
+from monoize.cli.trials import discover, test
 from monoize.cli.upstreams import (
     base_url_option,
     key_options,
@@ -21,7 +23,7 @@ from monoize.cli.upstreams import (
 from monoize.cli.values import yes_option
 from monoize.cli.verb import RemoteNoun
 
-COLUMNS: Final = ("name", "type", "enabled", "groups", "models", "channels", "unpriced_models", "id")
+COLUMNS: Final = ("name", "type", "enabled", "groups", "models", "channels", "health", "unpriced_models", "id")
 PRESET_COLUMNS: Final = ("id", "title", "type", "base_url", "price_provider", "needs_key")
 SHOWN_MOST: Final = 1_000
 FIRST_CHANNEL: Final = "default"
@@ -32,7 +34,9 @@ _CLEARED: Final[dict[str, Json]] = {
     "max-retries": {"max_retries": None},
     "price-provider": {"price_provider": None},
     "type-overrides": {"type_overrides": []},
+    "transforms": {"transforms": []},
     "timeouts": {"timeouts": {}},
+    "probe": {"probe": {}},
 }
 _TIMEOUTS: Final = ("connect_ms", "first_byte_ms", "idle_ms", "total_ms")
 _POSITIVE: Final = click.IntRange(min=1)
@@ -47,6 +51,7 @@ _SETTINGS: Final = (
         "--breaker/--no-breaker", "circuit_breaker_enabled", default=None, help="Leave broken ones alone."
     ),
     click.option("--type-override", "type_overrides", metavar="GLOB=TYPE", multiple=True, help="Repeatable."),
+    transforms_option,
     click.option("--connect-timeout-ms", "connect_ms", type=_POSITIVE),
     click.option("--first-byte-timeout-ms", "first_byte_ms", type=_POSITIVE),
     click.option("--idle-timeout-ms", "idle_ms", type=_POSITIVE),
@@ -57,12 +62,16 @@ _SETTINGS: Final = (
 def settings_options(command: Callable[..., None]) -> Callable[..., None]:
     for option in reversed(_SETTINGS):
         command = option(command)
-    return command
+    return upstreams.probe_options(command)
 
 
 @click.group(cls=RemoteNoun)
 def providers() -> None:
     """Upstreams of the gateway. A PROVIDER is a name or an id."""
+
+
+providers.add_command(test)
+providers.add_command(discover)
 
 
 @providers.command("list")
@@ -116,7 +125,7 @@ def create_provider(
     """Make one, with a channel where its address is known. It is tried after all others."""
     body = {"name": name, **_body(**settings)}
     offered = upstreams.offers(models, multiplier)
-    known = _preset(invocation, preset) if preset else {}
+    known = upstreams.preset(invocation, preset) if preset else {}
     key = upstreams.key(key_stdin=key_stdin, key_file=key_file)
     type, base_url = type or known.get("type"), base_url or known.get("base_url")
     if type is None:
@@ -175,8 +184,7 @@ def update_provider(
         gone = {*removed, *(offer["name"] for offer in new)}
         kept = [] if models else [offer for offer in found["models"] if offer["name"] not in gone]
         body["models"] = kept + new
-    if "timeouts" in body and "timeouts" not in clear:
-        body["timeouts"] = {**found["timeouts"], **body["timeouts"]}
+    body = upstreams.kept(body, found, "timeouts", "probe", clear=clear)
     changed = invocation.api.patch(f"/api/providers/{found['id']}", body)
     upstreams.shown(invocation, changed)
     show.said(f"Updated the provider {changed['name']}.")
@@ -215,18 +223,18 @@ def reorder(invocation: Invocation, wanted: tuple[str, ...]) -> None:
 
 def _line(provider: Json) -> Json:
     channels = [channel["name"] for channel in provider["channels"]]
-    return {**provider, "models": len(provider["models"]), "channels": channels}
+    return {
+        **provider,
+        "models": len(provider["models"]),
+        "channels": channels,
+        "health": upstreams.health(provider["channels"]),
+    }
 
 
-def _preset(invocation: Invocation, wanted: str) -> Json:
-    for preset in invocation.api.get("/api/providers/presets")["items"]:
-        if preset["id"] == wanted:
-            return dict(preset)
-    raise Failure(f"there is no preset {wanted}", hint="`monoize providers presets` shows them.")
-
-
-def _body(*, groups: tuple[str, ...], type_overrides: tuple[str, ...], **plain: Any) -> Json:
-    body = upstreams.given(plain)
+def _body(
+    *, groups: tuple[str, ...], type_overrides: tuple[str, ...], transforms: tuple[str, ...], **plain: Any
+) -> Json:
+    body = upstreams.grouped(upstreams.given(plain), "probe")
     timeouts = {name: body.pop(name) for name in _TIMEOUTS if name in body}
     if timeouts:
         body["timeouts"] = timeouts
@@ -234,6 +242,8 @@ def _body(*, groups: tuple[str, ...], type_overrides: tuple[str, ...], **plain: 
         body["groups"] = list(groups)
     if type_overrides:
         body["type_overrides"] = [_override(text) for text in type_overrides]
+    if transforms:
+        body["transforms"] = rules.read(transforms)
     return body
 
 

@@ -1,13 +1,16 @@
 """`monoize requests` and `monoize explain`: what was asked of models, and how one of these requests went."""
 
-from collections.abc import Sequence
+import json
+import time
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
 import click
 
 from monoize.cli import find, show
-from monoize.cli.api import Json
+from monoize.cli.api import Api, Json
+from monoize.cli.failure import Exit, Failure
 from monoize.cli.invocation import Invocation
 from monoize.cli.keys import owner_option
 from monoize.cli.values import TIME, limit_option
@@ -24,6 +27,8 @@ COLUMNS: Final = (
     "charge_nano_usd",
     "request_id",
 )
+RETRY_LEAST_S: Final = 1
+RETRY_MOST_S: Final = 30
 TOKENS: Final = (
     "input_tokens",
     "cache_read_tokens",
@@ -71,6 +76,54 @@ def list_requests(
     show.listing(page, ("user_id", *COLUMNS) if everybody else COLUMNS, as_text=invocation.as_text)
 
 
+@requests.command("tail")
+@owner_option
+@click.option("--everybody", is_flag=True, help="The requests of all users.")
+@click.option("--for", "for_s", type=click.IntRange(0, 3600), metavar="SECONDS", help="For no longer than this.")
+@click.pass_obj
+def tail(invocation: Invocation, user: str | None, everybody: bool, for_s: int | None) -> None:
+    """Show requests as they end, until Ctrl-C. With --json each event is a line of its own."""
+    if user and everybody:
+        raise click.UsageError("--user and --everybody exclude each other")
+    owner_id = find.user_id(invocation.api, user)
+    params = {"user_id": owner_id, "everybody": everybody or None, "for_s": for_s}
+    show_event = _show_event_as_json if invocation.json else _show_event
+    for name, data in _followed(invocation.api, params):
+        show_event(name, data)
+
+
+def _followed(api: Api, params: Json) -> Iterator[tuple[str, Any]]:
+    """The events of one stream after the other, as long as somebody reads. The first has to begin."""
+    pause_s = RETRY_LEAST_S
+    is_first = True
+    while True:
+        try:
+            for name, data in api.events("/api/requests/stream", params):
+                yield name, data
+                is_first, pause_s = False, RETRY_LEAST_S
+            if params["for_s"] is not None:
+                return
+        except Failure as failure:
+            if is_first or failure.exit != Exit.CANNOT:
+                raise
+            show.said(f"{failure.message}; trying again in {pause_s} seconds")
+            time.sleep(pause_s)
+            pause_s = min(2 * pause_s, RETRY_MOST_S)
+        yield "resync", {}
+
+
+def _show_event_as_json(name: str, data: Any) -> None:
+    click.echo(json.dumps({"event": name, "data": data}, ensure_ascii=False))
+
+
+def _show_event(name: str, data: Any) -> None:
+    if name == "resync":
+        show.said("Some requests may be missing here; `monoize requests list` has all of them.")
+    elif name == "log_batch":
+        for request in data:
+            click.echo("  ".join(show.value(column, request[column]) for column in COLUMNS))
+
+
 @click.command("explain", cls=RemoteVerb)
 @click.argument("request_id")
 @click.pass_obj
@@ -107,6 +160,7 @@ def _show_request(told: Json) -> None:
             "reason": told["error_message"],
             "first byte": _after(request["ttfb_ms"]),
             "end": _after(request["duration_ms"]),
+            "cache": {True: "hit", False: "miss", None: None}[request["cache_hit"]],
             "tokens": _tokens(request),
         }
     )

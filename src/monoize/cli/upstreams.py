@@ -9,14 +9,14 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from monoize.cli import ask, show
+from monoize.cli import ask, rules, show
 from monoize.cli.api import Json
 from monoize.cli.failure import Exit, Failure
 from monoize.cli.invocation import Invocation
 
 Command = TypeVar("Command", bound=Callable[..., None])
 
-CHANNEL_COLUMNS: Final = ("channel", "type", "base_url", "key", "weight", "enabled", "models", "id")
+CHANNEL_COLUMNS: Final = ("channel", "type", "base_url", "key", "weight", "enabled", "models", "health", "id")
 _KEY_MOST_BYTES: Final = 4096
 
 type_option = click.option("--type", metavar="TYPE", help="What is spoken there, such as messages.")
@@ -28,6 +28,24 @@ multiplier_option = click.option(
     "--multiplier", metavar="FACTOR", help="What the models that are named cost, such as 1.25."
 )
 price_provider_option = click.option("--price-provider", metavar="NAME", help="Whose prices in the book they have.")
+
+_POSITIVE: Final = click.IntRange(min=1)
+_PROBE: Final = (
+    click.option(
+        "--probe/--no-probe", "probe_enabled", default=None, help="Ask a channel that rests whether it works again."
+    ),
+    click.option("--probe-interval-s", type=_POSITIVE),
+    click.option("--probe-successes", type=_POSITIVE, help="So many in a row make it healthy."),
+    click.option("--probe-model", metavar="MODEL", help="The model that is asked; the first when not given."),
+)
+_AFFINITY: Final = (
+    click.option(
+        "--affinity/--no-affinity", "affinity_enabled", default=None, help="Let conversations stay where they were."
+    ),
+    click.option("--affinity-idle-s", type=_POSITIVE),
+    click.option("--affinity-mode", type=click.Choice(["sticky", "prefer_higher_priority"])),
+    click.option("--affinity-failback-s", type=click.IntRange(min=0)),
+)
 
 
 def key_options(command: Command) -> Command:
@@ -44,10 +62,10 @@ def key(*, key_stdin: bool, key_file: Path | None) -> str | None:
         raise click.UsageError("--key-stdin and --key-file exclude each other")
     if key_stdin:
         return ask.first_line("key")
-    return _from_file(key_file) if key_file else None
+    return key_of(key_file) if key_file else None
 
 
-def _from_file(file: Path) -> str:
+def key_of(file: Path) -> str:
     try:
         with file.open("rb") as opened:
             content = opened.read(_KEY_MOST_BYTES + 1)
@@ -61,6 +79,21 @@ def _from_file(file: Path) -> str:
     return text
 
 
+def preset(invocation: Invocation, wanted: str) -> Json:
+    for each in invocation.api.get("/api/providers/presets")["items"]:
+        if each["id"] == wanted:
+            return dict(each)
+    raise Failure(f"there is no preset {wanted}", hint="`monoize providers presets` shows them.")
+
+
+def health(channels: Sequence[Json]) -> str | None:
+    """One word where all of them are well, and otherwise who is not."""
+    unwell = [f"{each['name']} {each['health']}" for each in channels if each["health"] not in (None, "healthy")]
+    if unwell:
+        return ", ".join(unwell)
+    return "healthy" if any(each["health"] for each in channels) else None
+
+
 def offers(named: Sequence[str], multiplier: str | None) -> list[Json]:
     """Models as `NAME` or `NAME=UPSTREAM`."""
     if multiplier and not named:
@@ -72,6 +105,34 @@ def offers(named: Sequence[str], multiplier: str | None) -> list[Json]:
     return found
 
 
+def probe_options(command: Command) -> Command:
+    for option in reversed(_PROBE):
+        command = option(command)
+    return command
+
+
+def affinity_options(command: Command) -> Command:
+    for option in reversed(_AFFINITY):
+        command = option(command)
+    return command
+
+
+def grouped(body: Json, *groups: str) -> Json:
+    """Options that are called `GROUP_name` as members of an object `GROUP`."""
+    for group in groups:
+        names = [name for name in body if name.startswith(f"{group}_")]
+        inner = {name.removeprefix(f"{group}_"): body.pop(name) for name in names}
+        if inner:
+            body[group] = inner
+    return body
+
+
+def kept(body: Json, found: Json, *groups: str, clear: Sequence[str]) -> Json:
+    """What is not said of these objects stays, unless all of it was cleared."""
+    inner = {group: {**found[group], **body[group]} for group in groups if group in body and group not in clear}
+    return {**body, **inner}
+
+
 def given(options: Mapping[str, Any]) -> Json:
     return {name: value for name, value in options.items() if value is not None}
 
@@ -81,10 +142,12 @@ def shown(invocation: Invocation, provider: Json) -> None:
     if invocation.json:
         show.as_json(provider)
         return
-    plain = {name: value for name, value in provider.items() if name not in ("channels", "timeouts")}
+    plain = {name: value for name, value in provider.items() if name not in ("channels", "timeouts", "probe")}
     plain["type_overrides"] = [f"{each['pattern']}={each['type']}" for each in provider["type_overrides"]]
+    plain["transforms"] = rules.shown(provider["transforms"])
     plain["models"] = [_model(each) for each in provider["models"]]
-    show.thing({**plain, **provider["timeouts"]}, as_text=True)
+    probe = {f"probe_{name}": value for name, value in provider["probe"].items()}
+    show.thing({**plain, **provider["timeouts"], **probe}, as_text=True)
     if provider["channels"]:
         rows = [
             [show.value(name, _channel(each)[name]) for name in CHANNEL_COLUMNS] for each in provider["channels"]

@@ -4,25 +4,13 @@ Everything is keyed by the id of its request, so that reporting it again is harm
 and never change their meaning: what an older process spooled is read by a newer one.
 """
 
-from collections.abc import Mapping
 from typing import Final, Literal
 
 import msgspec
 
-from monoize.base.cost.costing import Costing, Item
-from monoize.base.cost.sheet import Rates
+from monoize.base.cost.costing import Line
+from monoize.base.cost.sheet import CostBook, Rates
 from monoize.base.cost.usage import Usage
-
-_QUANTITY_OF: Final[Mapping[Item, str]] = {
-    "input": "input_tokens",
-    "cache_write_5m": "cache_write_5m_tokens",
-    "cache_write_1h": "cache_write_1h_tokens",
-    "cache_read": "cache_read_tokens",
-    "output": "output_tokens",
-    "web_search": "web_searches",
-    "code_execution": "code_seconds",
-}
-"""Which quantity of a usage a line of its breakdown is about."""
 
 ToolChoice = Literal["auto", "any", "tool", "none"]
 
@@ -50,10 +38,12 @@ class RequestLog(msgspec.Struct, frozen=True, omit_defaults=True):
     request_ip: str | None = None
     request_kind: str | None = None
     tried_providers_json: str = "[]"
+    # None: its key does not want answers to be given once more.
+    cache_hit: bool | None = None
 
 
 class ProviderCall(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One call of a provider, beside the breakdown of its cost: what stands there is not told again here.
+    """One call of a provider: whose, what it used, and at which rates.
 
     A request that took several calls has an event for each of them, of which only one carries the charge.
     """
@@ -61,59 +51,16 @@ class ProviderCall(msgspec.Struct, frozen=True, omit_defaults=True):
     provider: str
     # As it was served, which may be another than was asked for.
     model: str
+    usage: Usage
+    rates: Rates
+    book: CostBook
+    # Where neurons were sold instead of tokens.
+    neurons: Line | None = None
+    estimate_nano: int | None = None
     tenant_id: str | None = None
     session_id: str | None = None
     agent_id: str | None = None
     tool_choice: ToolChoice | None = None
-    reasoning_tokens: int = 0
-    # None: as the line of the breakdown says; nothing, where there is no line.
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cache_write_5m_tokens: int | None = None
-    cache_write_1h_tokens: int | None = None
-    cache_read_tokens: int | None = None
-    web_searches: int | None = None
-    code_seconds: int | None = None
-    # What savings by the cache are measured against, where the cache was used and no line tells the rate.
-    input_rate_pico: int | None = None
-    cache_read_rate_pico: int | None = None
-
-    @classmethod
-    def of(
-        cls,
-        usage: Usage,
-        costing: Costing,
-        rates: Rates,
-        *,
-        provider: str,
-        model: str,
-        tenant_id: str | None = None,
-        session_id: str | None = None,
-        agent_id: str | None = None,
-        tool_choice: ToolChoice | None = None,
-    ) -> "ProviderCall":
-        """`rates` are those of the price sheet for this usage."""
-        told = {line.item: line.quantity for line in costing.lines}
-        untold: dict[str, int | None] = {
-            name: quantity
-            for item, name in _QUANTITY_OF.items()
-            if (quantity := getattr(usage, name)) != told.get(item, 0)
-        }
-        if usage.cache_read_tokens or usage.cache_write_tokens:
-            if "input" not in told:
-                untold["input_rate_pico"] = rates.input_pico
-            if "cache_read" not in told:
-                untold["cache_read_rate_pico"] = rates.cache_read_pico
-        return cls(
-            provider=provider,
-            model=model,
-            tenant_id=tenant_id,
-            session_id=session_id,
-            agent_id=agent_id,
-            tool_choice=tool_choice,
-            reasoning_tokens=usage.reasoning_tokens,
-            **untold,
-        )
 
 
 class Charged(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -2,7 +2,9 @@
 
 import msgspec
 
+from monoize.contract.captures import CaptureMode
 from monoize.contract.snapshot import Redirect
+from monoize.contract.transforms.rule import Rule
 
 
 class Grant(msgspec.Struct, frozen=True, kw_only=True):
@@ -11,7 +13,7 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     tenant_id: str
     username: str
     expires_at_ms: int | None = None
-    # None: all of them.
+    # By name or glob; None: all of them.
     models: frozenset[str] | None = None
     # CIDR networks; empty: from anywhere.
     networks: tuple[str, ...] = ()
@@ -19,9 +21,13 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     groups: frozenset[str] | None = None
     multiplier_most: int | None = None
     redirects: tuple[Redirect, ...] = ()
+    transforms: tuple[Rule, ...] = ()
     has_sub_account: bool = False
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
     concurrent_most: int | None = None
     daily_budget_nano: int | None = None
     monthly_budget_nano: int | None = None
+    capture: CaptureMode = "off"
+    # For how long an answer is given once more to the same request; None: never.
+    cache_ttl_s: int | None = None

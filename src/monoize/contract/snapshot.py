@@ -10,8 +10,11 @@ from typing import Final, Literal
 import msgspec
 
 from monoize.base.cost.sheet import PriceSheet
+from monoize.contract.transforms.rule import Rule
 
 ChannelType = Literal["chat_completion", "responses", "messages", "gemini", "openai_image", "replicate", "echo"]
+Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+"""How hard a model is to think."""
 MULTIPLIER_ONE: Final = 10**9
 """Multipliers are whole numbers of billionths, so that they compare and multiply exactly."""
 
@@ -30,6 +33,28 @@ class Breaker(msgspec.Struct, frozen=True):
     window_s: int = 30
     cooldown_s: int = 60
     rate_limit_cooldown_s: int = 15
+
+
+class Probing(msgspec.Struct, frozen=True):
+    """How a channel that rests is asked whether it works again, before callers are sent there."""
+
+    interval_s: int = 30
+    # So many in a row make it healthy.
+    successes: int = 1
+    # None: the first of its models by name.
+    model: str | None = None
+
+
+FailbackMode = Literal["sticky", "prefer_higher_priority"]
+
+
+class Affinity(msgspec.Struct, frozen=True):
+    """How long a conversation stays at the channel that answered it, which has read most of it already."""
+
+    idle_s: int = 1_800
+    mode: FailbackMode = "sticky"
+    # After which `prefer_higher_priority` goes back to a provider that comes before.
+    failback_s: int = 300
 
 
 class Timeouts(msgspec.Struct, frozen=True):
@@ -53,6 +78,10 @@ class Channel(msgspec.Struct, frozen=True):
     # Whose prices in the book its models have.
     price_provider: str
     breaker: Breaker | None
+    # None: callers find out.
+    probing: Probing | None = None
+    # None: each request goes where chance sends it.
+    affinity: Affinity | None = None
     credential: str = ""
 
     def __repr__(self) -> str:
@@ -81,10 +110,14 @@ class Provider(msgspec.Struct, frozen=True):
     breaks_per_model: bool = False
     type_overrides: Sequence[TypeOverride] = ()
     timeouts: Timeouts = Timeouts()
+    # Its own, and behind them those for everything.
+    transforms: Sequence[Rule] = ()
+    # Another whenever it or one of its channels was changed: what was learned before is of no use then.
+    revision: int = 0
 
 
 class Redirect(msgspec.Struct, frozen=True):
-    """A model name that matches `pattern`, a regular expression for all of it, means `model`."""
+    """A model name that matches `pattern`, one of `base.patterns`, means `model`."""
 
     pattern: str
     model: str
@@ -99,3 +132,5 @@ class Snapshot(msgspec.Struct, frozen=True):
     # How much a model can write at most, by (price provider, model key), where that is known.
     output_most: Mapping[tuple[str, str], int] = {}
     redirects: Sequence[Redirect] = ()
+    # What the end of a model's name asks for beside those that everybody knows.
+    suffixes: Mapping[str, Effort] = {}

@@ -15,17 +15,29 @@ from starlette.types import Receive, Scope, Send
 from monoize.base.errors import Refusal, TooMany
 from monoize.base.ids import new_id
 from monoize.contract.snapshot import Snapshot
-from monoize.gateway import errors, models
-from monoize.gateway.dialects import CHAT, GEMINI, MESSAGES, RESPONSES, Dialect
+from monoize.gateway import ceiling, errors, models, operations
+from monoize.gateway.bystanders import Bystanders
+from monoize.gateway.dialects import (
+    CHAT,
+    COMPACT,
+    EMBEDDINGS,
+    GEMINI,
+    IMAGE_EDITS,
+    IMAGES,
+    MESSAGES,
+    RESPONSES,
+    Dialect,
+)
 from monoize.gateway.exchange import JSON_TYPE, CallerLeft, Exchange, Header
 from monoize.gateway.facts import read_facts
 from monoize.gateway.job import Job
-from monoize.gateway.json_body import read_object
+from monoize.gateway.json_body import read_object, without
 from monoize.gateway.keys import Keys
 from monoize.gateway.models import Shape
 from monoize.gateway.protocol.messages.count import estimate_input_tokens
+from monoize.gateway.protocol.urp import is_conversation
+from monoize.gateway.redirects import meant
 from monoize.gateway.relay import Relay
-from monoize.gateway.selection import redirected
 from monoize.infra.client_address import Network, client_address
 
 log = structlog.get_logger(__name__)
@@ -39,7 +51,11 @@ _ONE_MODEL: Final = re.compile(r"/v1(?:beta)?/models/(.{1,191})")
 _DIALECTS: Final = {
     "/v1/chat/completions": CHAT,
     "/v1/responses": RESPONSES,
+    "/v1/responses/compact": COMPACT,
     "/v1/messages": MESSAGES,
+    "/v1/embeddings": EMBEDDINGS,
+    "/v1/images/generations": IMAGES,
+    "/v1/images/edits": IMAGE_EDITS,
 }
 _encoder: Final = msgspec.json.Encoder()
 
@@ -59,10 +75,17 @@ def is_ours(path: str) -> bool:
 
 class Gateway:
     def __init__(
-        self, keys: Keys, relay: Relay, snapshot: Callable[[], Snapshot], *, trusted: tuple[Network, ...] = ()
+        self,
+        keys: Keys,
+        relay: Relay,
+        bystanders: Bystanders,
+        snapshot: Callable[[], Snapshot],
+        *,
+        trusted: tuple[Network, ...] = (),
     ) -> None:
         self._keys = keys
         self._relay = relay
+        self.bystanders = bystanders
         self._snapshot = snapshot
         self._trusted = trusted
 
@@ -84,13 +107,19 @@ class Gateway:
         except Exception:  # The last rung: whatever was not foreseen must still be answered and logged.
             log.exception("gateway_failed", path=path[:64], request_id=exchange.request_id)
             await _refuse(exchange, dialect, errors.GatewayBroken())
+        finally:
+            self.bystanders.ended(dialect.name, exchange)
 
     async def _answer(self, exchange: Exchange, path: str) -> None:
         match exchange.method, path:
             case "POST", "/v1/messages/count_tokens":
                 await self._count(exchange)
             case "POST", _ if asked := _asked(path, exchange):
-                await self._relay.serve(await self._job(exchange, asked))
+                job = await self._job(exchange, asked)
+                self.bystanders.begins(job)
+                await self._relay.serve(job)
+            case "GET", "/v1/responses":
+                raise errors.WebsocketRequired
             case "GET" | "HEAD", "/v1/models" | "/v1beta/models":
                 grant = await self._keys.grant(exchange)
                 await _tell(exchange, models.listed(self._snapshot(), grant, _shape(path, exchange)))
@@ -103,11 +132,20 @@ class Gateway:
     async def _job(self, exchange: Exchange, asked: Asked) -> Job:
         grant = await self._keys.grant(exchange)
         body = await exchange.body(BODY_MOST)
-        parsed = read_object(body)
-        facts = read_facts(asked.dialect.name, parsed, model=asked.model, stream=asked.stream)
-        model = redirected(facts.model, grant.redirects, self._snapshot().redirects)
-        if grant.models is not None and model not in grant.models:
-            raise errors.ModelNotAllowed
+        name = asked.dialect.name
+        form = operations.read_form_of(exchange, body) if name == "image_edits" else None
+        parsed = read_object(body) if form is None else form.members()
+        grant = ceiling.lowered(grant, exchange, parsed)
+        if ceiling.MEMBER in parsed:
+            form = form and form.without(ceiling.MEMBER)
+            body = form.body if form else without(body, ceiling.MEMBER)
+            del parsed[ceiling.MEMBER]
+        facts = (
+            read_facts(name, parsed, model=asked.model, stream=asked.stream)
+            if is_conversation(name)
+            else operations.read_facts(name, parsed)
+        )
+        model, effort = meant(facts.model, grant, self._snapshot())
         return Job(
             exchange,
             asked.dialect,
@@ -116,8 +154,10 @@ class Gateway:
             facts=facts,
             grant=grant,
             model=model,
+            effort=effort,
             at_ms=time.time_ns() // 1_000_000,
             array=asked.array,
+            form=form,
         )
 
     async def _count(self, exchange: Exchange) -> None:

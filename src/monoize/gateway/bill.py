@@ -1,17 +1,20 @@
 """The money of one request, and what is written down about it: what to hold, what it came to, how it went."""
 
-import datetime as dt
-import json
+import functools
 import time
 from collections.abc import Sequence
 from typing import Any, Final
 
+import msgspec
+
+from monoize.base.clock import utc_day
 from monoize.base.cost.costing import Costing, cost_of
 from monoize.base.cost.usage import Usage
 from monoize.base.ids import new_id
 from monoize.base.money import Multiplier, usd_of_nano
 from monoize.contract.budgets import key_budget, key_day_budget, key_month_budget, user_budget
 from monoize.contract.events import Charged, ProviderCall, RequestLog
+from monoize.contract.grant import Grant
 from monoize.gateway import pricing
 from monoize.gateway.dialects import Seen
 from monoize.gateway.errors import ModelUnpriced
@@ -19,9 +22,11 @@ from monoize.gateway.job import Job
 from monoize.gateway.protocol import urp
 from monoize.gateway.protocol.urp import Failed
 from monoize.gateway.selection import Attempt
+from monoize.gateway.transforms.needs import facts_with_rules
 from monoize.infra.holds import Claim
 
 MESSAGE_CHARS_MOST: Final = 1_000
+_encoder: Final = msgspec.json.Encoder()
 STOPPED: Final = Failed(
     message="The gateway stopped before the answer had come.", code="gateway_stopped", status=503
 )
@@ -32,11 +37,13 @@ class Bill:
     def __init__(self, job: Job, attempts: Sequence[Attempt]) -> None:
         self._job = job
         self._attempts = attempts
-        bound = pricing.bound_of(attempts, job.facts)
+        self._facts = facts_with_rules(job, attempts)
+        bound = pricing.bound_of(attempts, self._facts)
         if bound is None:
             raise ModelUnpriced
         self._bound = bound
-        self._id = new_id()
+        self._budgets = _budgets(job.grant, job.at_ms)
+        self._id: str | None = None
         self._held_nano = bound.most
         self._tried: list[dict[str, Any]] = []
         self._seen: Seen | None = None
@@ -60,18 +67,18 @@ class Bill:
         """None for what costs nothing whatever comes of it."""
         if not self._bound.most:
             return []
-        return [Claim(budget, self._bound.most, least=self._bound.least) for budget in self._budgets()]
+        return [Claim(budget, self._bound.most, least=self._bound.least) for budget in self._budgets]
 
     def held(self, nano: int) -> None:
         """What could be held; where it is less than was asked for, the answer is cut to it."""
         self._held_nano = nano
         if nano < self._bound.most:
-            self._job.output_most = pricing.affordable_output(self._attempts, self._job.facts, nano)
+            self._job.output_most = pricing.affordable_output(self._attempts, self._facts, nano)
 
     def floor(self) -> Charged:
         """What is charged if this process dies: the prompt, which has been read by then."""
-        usage, costing = pricing.floor_of(self._attempts[0], self._job.facts)
-        return self._charged(self._attempts[0], usage, costing, is_estimated=True, failure=STOPPED)
+        usage, costing = pricing.floor_of(self._attempts[0], self._facts)
+        return self._charged(new_id(), self._attempts[0], usage, costing, is_estimated=True, failure=STOPPED)
 
     def tries(self, attempt: Attempt) -> None:
         self.attempt = attempt
@@ -102,9 +109,12 @@ class Bill:
         attempt = self.attempt
         if attempt is None:
             return None
+        # In the order in which requests end: so whoever watches them can read on from the last.
+        self._id = self._id or new_id()
         usage, is_estimated = self._usage()
         costing = cost_of(usage, attempt.sheet) if usage else Costing((), 0, attempt.sheet.book, None, None)
         charged = self._charged(
+            self._id,
             attempt,
             usage or Usage(),
             costing,
@@ -113,18 +123,23 @@ class Bill:
             is_call=bool(usage),
         )
         self.charge_nano = charged.charge_nano
+        self._job.charged = charged
         return charged
 
     def _usage(self) -> tuple[Usage | None, bool]:
         """(what was used, whether that is only estimated)"""
-        facts = self._job.facts
+        facts, attempt = self._facts, self.attempt
+        assert attempt is not None
         if self._seen is not None and self._protocol is not None:
-            reported = pricing.usage_of(self._protocol, self._seen.report)
-            return (reported, False) if reported else (pricing.guessed_usage(facts, self._seen.output_chars), True)
-        return (pricing.guessed_usage(facts, 0), True) if self._is_sent else (None, False)
+            reported = pricing.usage_of(self._protocol, self._seen.report, attempt, facts)
+            if reported:
+                return reported, False
+            return pricing.guessed_usage(attempt, facts, self._seen.output_chars), True
+        return (pricing.guessed_usage(attempt, facts, 0), True) if self._is_sent else (None, False)
 
     def _charged(
         self,
+        id: str,
         attempt: Attempt,
         usage: Usage,
         costing: Costing,
@@ -137,29 +152,19 @@ class Bill:
         # Where one rate of a known model is unknown, all that was held for it is taken.
         charge_nano = self._held_nano if cost_nano is None else pricing.charge(attempt, cost_nano)
         return Charged(
-            id=self._id,
+            id=id,
             request_id=self.request_id,
             user_id=job.grant.user_id,
             at_ms=job.at_ms,
             charge_nano=charge_nano,
             api_key_id=job.grant.key_id,
-            budgets=dict.fromkeys(self._budgets(), charge_nano),
+            budgets=dict.fromkeys(self._budgets, charge_nano),
             is_estimated=is_estimated or cost_nano is None,
             cost_nano=cost_nano,
             breakdown=pricing.breakdown_json(costing, job.at_ms),
             log=self._log(attempt, usage, failure),
             call=self._call(attempt, usage, costing) if is_call else None,
         )
-
-    def _budgets(self) -> list[str]:
-        grant = self._job.grant
-        budgets = [key_budget(grant.key_id) if grant.has_sub_account else user_budget(grant.user_id)]
-        day = dt.datetime.fromtimestamp(self._job.at_ms // 1000, dt.UTC).date()
-        if grant.daily_budget_nano is not None:
-            budgets.append(key_day_budget(grant.key_id, day))
-        if grant.monthly_budget_nano is not None:
-            budgets.append(key_month_budget(grant.key_id, day))
-        return budgets
 
     def _log(self, attempt: Attempt, usage: Usage, failure: Failed | None) -> RequestLog:
         exchange = self._job.exchange
@@ -171,7 +176,7 @@ class Bill:
             provider_id=attempt.provider.id,
             channel_id=attempt.channel.id,
             upstream_model=attempt.upstream_model,
-            multiplier=str(Multiplier(attempt.multiplier)),
+            multiplier=_multiplier_text(attempt.multiplier),
             input_tokens=usage.total_input_tokens,
             output_tokens=usage.output_tokens,
             cache_read_tokens=usage.cache_read_tokens,
@@ -184,19 +189,35 @@ class Bill:
             ttfb_ms=_ms(first_byte_s - exchange.started_s) if first_byte_s is not None else None,
             request_ip=exchange.ip,
             request_kind=self._job.dialect.name,
-            tried_providers_json=json.dumps(self._tried),
+            tried_providers_json=_encoder.encode(self._tried).decode(),
+            cache_hit=self._job.cache_hit,
         )
 
     def _call(self, attempt: Attempt, usage: Usage, costing: Costing) -> ProviderCall:
         served = self._seen.model if self._seen else None
-        return ProviderCall.of(
-            usage,
-            costing,
-            attempt.sheet.rates_for(usage),
+        return ProviderCall(
             provider=attempt.channel.price_provider,
             model=(served or attempt.upstream_model)[:191],
+            usage=usage,
+            rates=attempt.sheet.rates_for(usage),
+            book=costing.book,
+            neurons=next((line for line in costing.lines if line.item == "neurons"), None),
             tenant_id=self._job.grant.tenant_id,
         )
+
+
+def _budgets(grant: Grant, at_ms: int) -> list[str]:
+    budgets = [key_budget(grant.key_id) if grant.has_sub_account else user_budget(grant.user_id)]
+    if grant.daily_budget_nano is not None:
+        budgets.append(key_day_budget(grant.key_id, utc_day(at_ms)))
+    if grant.monthly_budget_nano is not None:
+        budgets.append(key_month_budget(grant.key_id, utc_day(at_ms)))
+    return budgets
+
+
+@functools.lru_cache(maxsize=1024)
+def _multiplier_text(billionths: int) -> str:
+    return str(Multiplier(billionths))
 
 
 def _ms(seconds: float) -> int:

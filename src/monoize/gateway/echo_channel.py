@@ -6,15 +6,17 @@ from typing import Final
 
 import msgspec
 
-from monoize.gateway import echo
+from monoize.gateway import echo, echo_operations
 from monoize.gateway.attempts import CALLERS_FAULT, AttemptFailed, Piece, Whole, at_fault
-from monoize.gateway.dialects import Seen
+from monoize.gateway.dialects import CHAT, Seen
 from monoize.gateway.exchange import JSON_TYPE
 from monoize.gateway.http_channel import PASSING
 from monoize.gateway.job import Job
 from monoize.gateway.protocol import urp
 from monoize.gateway.protocol.chat.usage import write_usage
-from monoize.gateway.protocol.urp import Done, Failed, Json, ReasoningDelta, Response, TextDelta
+from monoize.gateway.protocol.urp import Done, Failed, Json, ReasoningDelta, Request, Response, TextDelta
+from monoize.gateway.selection import Attempt
+from monoize.gateway.transforms.passage import Passage, passage_of
 
 REFUSED: Final = "This is refused, as it was asked for."
 
@@ -30,22 +32,30 @@ class EchoSeen(msgspec.Struct):
     output_chars: int = 0
 
 
-async def whole(job: Job) -> Whole:
-    orders = _orders(job)
-    response = echo.answer(job.request, job.naming)
+async def whole(job: Job, attempt: Attempt) -> Whole:
+    passage = await passage_of(job, attempt, CHAT)
+    request = passage.request or echo_operations.asked(job)
+    orders = _orders(job, request)
     # As long as its stream would take.
     await asyncio.sleep(orders.slow_ms / 1000)
-    told = job.dialect.written(response, job.naming, job.request)
+    if not job.dialect.is_conversation:
+        return echo_operations.answered(job, request)
+    response = passage.heard(echo.answer(request, job.naming))
+    told = passage.told(job.dialect.written(response, job.naming, job.request))
     return Whole(_encoder.encode(told), JSON_TYPE, _seen(response), "chat")
 
 
-async def stream(job: Job) -> "EchoStream":
-    return EchoStream(job, _orders(job))
+async def stream(job: Job, attempt: Attempt) -> "EchoStream":
+    passage = await passage_of(job, attempt, CHAT)
+    request = passage.request or job.request
+    return EchoStream(job, passage, request, _orders(job, request))
 
 
 class EchoStream:
-    def __init__(self, job: Job, orders: echo.Orders) -> None:
+    def __init__(self, job: Job, passage: Passage, request: Request, orders: echo.Orders) -> None:
         self._job = job
+        self._passage = passage
+        self._request = request
         self._orders = orders
         self._seen = EchoSeen(model=job.facts.model)
         self.seen: Seen = self._seen
@@ -53,8 +63,8 @@ class EchoStream:
         self.failure: Failed | None = None
 
     async def pieces(self) -> AsyncIterator[Piece]:
-        encoder = self._job.dialect.encoder(self._job.naming, self._job.request, array=self._job.array)
-        for event in echo.events(self._job.request, self._job.naming):
+        encoder, retold = self._passage.encoder(self._job, CHAT), self._passage.chain()
+        for event in echo.events(self._request, self._job.naming):
             match event:
                 case TextDelta(text=text) | ReasoningDelta(text=text):
                     self._seen.output_chars += len(text)
@@ -67,15 +77,16 @@ class EchoStream:
                     self.failure = event
                 case _:
                     pass
-            yield Piece(encoder.encode(event), isinstance(event, Done | Failed))
+            data = b"".join([encoder.encode(told) for told in retold(event)])
+            yield Piece(data, isinstance(event, Done | Failed))
 
     async def close(self) -> None:
         """Nothing is open."""
 
 
-def _orders(job: Job) -> echo.Orders:
+def _orders(job: Job, request: Request) -> echo.Orders:
     """What it was told to do, unless that is to refuse."""
-    orders = echo.orders_in(job.request)
+    orders = echo.orders_in(request)
     status = orders.status
     if status is None or not 400 <= status <= 599:
         return orders

@@ -63,6 +63,13 @@ class ModelNotFound(errors.NotFound):
     hint = "`GET /v1/models` lists the models that there are."
 
 
+class ModelUnfit(errors.BadRequest):
+    """No channel of this model can do what was asked of it."""
+
+    code = "model_unfit"
+    hint = "Embeddings and images need a channel that speaks as OpenAI does; images can be drawn by Replicate, too."
+
+
 class ModelUnpriced(errors.Forbidden):
     """Nobody knows what this model costs, and nothing is given away."""
 
@@ -81,6 +88,87 @@ class UnknownPath(errors.NotFound):
     """The gateway has no such endpoint."""
 
     code = "unknown_endpoint"
+
+
+class BackgroundUnsupported(errors.BadRequest):
+    """Answers in the background are not supported."""
+
+    code = "background_not_supported"
+    hint = "Leave `background` out."
+    param = "background"
+
+
+class NativeChannelNeeded(errors.BadRequest):
+    """No channel of this model can do this, which takes one that speaks the Responses protocol itself."""
+
+    code = "responses_channel_needed"
+    hint = "Send the whole conversation as `input`, without references to what a provider remembers."
+
+    def __init__(self, param: str | None = None) -> None:
+        super().__init__()
+        self.param = param
+
+
+class CompactStreams(errors.BadRequest):
+    """A conversation is compacted in one piece, not as a stream."""
+
+    code = "compact_cannot_stream"
+    hint = "Leave `stream` out."
+    param = "stream"
+
+
+class WebsocketRequired(errors.BadRequest):
+    """This address is for WebSockets, and the request does not ask for one."""
+
+    code = "websocket_required"
+    status = 426
+    hint = "Requests go here with POST. A proxy in between has to pass `connection: upgrade` on."
+
+
+class PageForeign(errors.Forbidden):
+    """A page of another site may not open a WebSocket here."""
+
+    code = "page_foreign"
+    hint = "Connect from a program, or through a server of the page's own site."
+
+
+class TooManyWebsockets(errors.TooMany):
+    """There are as many WebSockets open as there may be."""
+
+    code = "too_many_websockets"
+    hint = "Close one, or send requests over HTTP."
+
+
+class WebsocketWornOut(errors.BadRequest):
+    """This WebSocket has carried as much as it may."""
+
+    # Codex opens another one when it reads this.
+    code = "websocket_connection_limit_reached"
+    hint = "Open another one and send the whole conversation."
+
+
+class MessageUnknown(errors.BadRequest):
+    """There is no message of this type."""
+
+    code = "unknown_message_type"
+    hint = "`response.create` asks for an answer."
+    param = "type"
+
+
+class PreviousResponseNotFound(errors.BadRequest):
+    """This connection does not remember the answer of this id."""
+
+    code = "previous_response_not_found"
+    hint = "Send the whole conversation as `input`, without `previous_response_id`."
+    param = "previous_response_id"
+
+
+class HistoryTooLarge(errors.TooLarge):
+    """The conversation has become larger than a connection remembers."""
+
+    code = "history_too_large"
+    hint = "Send a shorter one as `input`, without `previous_response_id`."
+    param = "input"
 
 
 class NoUpstream(errors.Unavailable):
@@ -109,6 +197,28 @@ class UpstreamTimedOut(errors.Unavailable):
 
     code = "upstream_timeout"
     status = 504
+
+
+class NothingToAsk(errors.Invalid):
+    """Channels of this type can be neither tried out nor asked for their models."""
+
+    code = "channel_type_unfit"
+
+
+class DiscoveryFailed(errors.Unavailable):
+    """The provider did not list its models."""
+
+    code = "upstream_fetch_failed"
+    status = 502
+    hint = "Check the address, the type and the API key; not every provider lists its models."
+
+
+class DiscoveryTooLarge(errors.Unavailable):
+    """The provider's list of models is larger than any should be."""
+
+    code = "upstream_discovery_response_too_large"
+    status = 502
+    hint = "Name the models by hand."
 
 
 class GatewayBroken(errors.Unavailable):

@@ -1,13 +1,13 @@
 """One request of a caller and the answer to it, as bytes: ASGI, with bounds and without a framework.
 
 The body is read once, in bounded time and size. The answer begins once, with headers that every answer has. Whether
-the caller is still there is known only by listening, which is what `left` does.
+the caller is still there is known only by listening, unless the server tells.
 """
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from typing import Any, Final, Protocol, TypeVar
 from urllib.parse import parse_qsl
 
 from starlette.types import Message, Receive, Scope, Send
@@ -15,14 +15,29 @@ from starlette.types import Message, Receive, Scope, Send
 from monoize.gateway.errors import RequestTooLarge, RequestTooSlow
 
 BODY_TIMEOUT_S: Final = 30.0
+QUERY_MEMBERS_MOST: Final = 64
 JSON_TYPE: Final = b"application/json"
 SSE_TYPE: Final = b"text/event-stream; charset=utf-8"
 
 Header = tuple[bytes, bytes]
+Waited = TypeVar("Waited")
 
 
 class CallerLeft(Exception):
     """Nobody waits for this answer any more."""
+
+
+class Presence(Protocol):
+    """What a server may tell of a caller beside what ASGI has words for, as the extension `EXTENSION`."""
+
+    def whole_body(self) -> bytes | None:
+        """All of the body, if it is here and nobody has read of it."""
+
+    def when_left(self, call: Callable[[], None] | None) -> None:
+        """`call` is called once the caller has hung up; None: it need not be any more."""
+
+
+EXTENSION: Final = "monoize.presence"
 
 
 class Exchange:
@@ -32,22 +47,46 @@ class Exchange:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.headers: Mapping[bytes, bytes] = dict(scope["headers"])
-        self.query: Mapping[str, str] = dict(parse_qsl(scope["query_string"].decode("latin-1"), max_num_fields=64))
+        self.query = _query(scope["query_string"].decode("latin-1"))
         self.started_s = time.monotonic()
+        # When the answer began, and for how long we had nothing to do until then but to wait for others.
+        self.began_s = 0.0
+        self.waited_s = 0.0
         self.has_begun = False
         self.is_over = False
         self.status = 0
         self._receive = receive
         self._send = send
+        self._presence: Presence | None = scope.get("extensions", {}).get(EXTENSION)
 
     def header(self, name: bytes) -> str | None:
         value = self.headers.get(name)
         return None if value is None else value.decode("latin-1")
 
+    def overheard_by(self, listener: Callable[[Mapping[str, Any]], None]) -> None:
+        """Tells every message of the answer to `listener` too, before it is sent."""
+        send = self._send
+
+        async def told_to_both(message: Message) -> None:
+            listener(message)
+            await send(message)
+
+        self._send = told_to_both
+
+    async def waits_for(self, others: Awaitable[Waited]) -> Waited:
+        began_s = time.monotonic()
+        try:
+            return await others
+        finally:
+            self.waited_s += time.monotonic() - began_s
+
     async def body(self, most: int) -> bytes:
+        whole = self._presence.whole_body() if self._presence is not None else None
+        if whole is not None and len(whole) <= most:
+            return whole
         try:
             async with asyncio.timeout(BODY_TIMEOUT_S):
-                return await self._body(most)
+                return await self.waits_for(self._body(most))
         except TimeoutError:
             raise RequestTooSlow from None
 
@@ -72,10 +111,45 @@ class Exchange:
             raise RequestTooLarge
         return b"".join(parts)
 
-    async def left(self) -> None:
-        """Comes back when the caller has hung up; to be asked after the body was read."""
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
+    async def unless_left(self, work: Coroutine[Any, Any, Waited]) -> Waited:
+        """Does it until it is done, or stops it with `CallerLeft`; to be asked after the body was read."""
+        if self._presence is None:
+            return await self._listening(work)
+        task = asyncio.current_task()
+        assert task is not None
+        has_left = False
+
+        def leaves() -> None:
+            nonlocal has_left
+            has_left = True
+            task.cancel()
+
+        self._presence.when_left(leaves)
+        try:
+            return await work
+        except asyncio.CancelledError:
+            if has_left and not task.uncancel():
+                raise CallerLeft from None
+            raise
+        finally:
+            self._presence.when_left(None)
+
+    async def _listening(self, work: Coroutine[Any, Any, Waited]) -> Waited:
+        async def until_left() -> None:
+            while (await self._receive())["type"] != "http.disconnect":
+                pass
+            raise CallerLeft
+
+        try:
+            async with asyncio.TaskGroup() as together:
+                watch = together.create_task(until_left())
+                try:
+                    return await work
+                finally:
+                    watch.cancel()
+        except BaseExceptionGroup as group:
+            # Of the two only one fails, since it takes the other along.
+            raise group.exceptions[0] from None
 
     async def answer(self, status: int, body: bytes, headers: Iterable[Header] = ()) -> None:
         """A whole answer at once."""
@@ -84,17 +158,23 @@ class Exchange:
 
     async def begin(self, status: int, headers: Iterable[Header]) -> None:
         self.has_begun = True
+        self.began_s = time.monotonic()
         self.status = status
         id = self.request_id.encode()
         every: Sequence[Header] = ((b"x-request-id", id), (b"request-id", id))
-        await self._put({"type": "http.response.start", "status": status, "headers": [*headers, *every]})
+        await self._send({"type": "http.response.start", "status": status, "headers": [*headers, *every]})
 
     async def write(self, chunk: bytes) -> None:
-        await self._put({"type": "http.response.body", "body": chunk, "more_body": True})
+        await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
 
     async def finish(self, chunk: bytes = b"") -> None:
         self.is_over = True
-        await self._put({"type": "http.response.body", "body": chunk, "more_body": False})
+        await self._send({"type": "http.response.body", "body": chunk, "more_body": False})
 
-    async def _put(self, message: Message | dict[str, Any]) -> None:
-        await self._send(message)
+
+def _query(text: str) -> Mapping[str, str]:
+    """Nothing of one that has more members than anybody has a use for."""
+    try:
+        return dict(parse_qsl(text, max_num_fields=QUERY_MEMBERS_MOST))
+    except ValueError:
+        return {}

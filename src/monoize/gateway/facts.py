@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from monoize.gateway.errors import MalformedRequest
+from monoize.gateway.pictures import Pictures
 from monoize.gateway.protocol.urp import Json, Protocol
 
 BYTES_PER_TOKEN: Final = 3
@@ -37,12 +38,16 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     # At most; whatever came from a cache included.
     input_tokens: int
     # None: as many as the model can.
-    output_tokens: int | None
+    output_tokens: int | None = None
+    # Whether an answer of fewer tokens, which somebody can pay for, is worth something.
+    may_be_cut: bool = True
     choices: int = 1
     writes_cache: bool = False
     fast: bool = False
     us_only: bool = False
     web_searches: int = 0
+    # Where these are all that is wanted.
+    pictures: Pictures | None = None
 
 
 def read_facts(protocol: Protocol, body: Json, *, model: str | None = None, stream: bool | None = None) -> Facts:

@@ -14,10 +14,14 @@ TRIAL_MOST_S: Final = 30.0
 
 
 class Place(NamedTuple):
-    """What rests: a channel, or one model on it."""
+    """What rests: a channel, or one model on it, as it was at one revision of its provider.
+
+    What requests find out about a channel that was changed meanwhile is therefore about another place.
+    """
 
     channel_id: str
     model: str | None
+    revision: int = 0
 
 
 class _State:
@@ -65,6 +69,25 @@ class Health:
             state.trial_until_s = 0.0
             state.failures.clear()
 
-    def forget(self) -> None:
-        """Somebody has changed the channels."""
-        self._states.clear()
+    def resting(self, now_s: float) -> list[Place]:
+        """Those that nobody is sent to at this moment."""
+        return [place for place in self._states if not self.is_available(place, now_s)]
+
+    def to_probe(self, now_s: float) -> list[Place]:
+        """Those whose rest is over, and which nobody tries at this moment."""
+        return [
+            place
+            for place, state in self._states.items()
+            if state.rests_until_s is not None and now_s >= max(state.rests_until_s, state.trial_until_s)
+        ]
+
+    def ended(self, place: Place) -> None:
+        """A trial has shown nothing."""
+        state = self._states.get(place)
+        if state is not None:
+            state.trial_until_s = 0.0
+
+    def recovered(self, channel_id: str) -> None:
+        """The channel works, with all of its models."""
+        for place in [place for place in self._states if place.channel_id == channel_id]:
+            del self._states[place]

@@ -5,21 +5,50 @@ from typing import Final
 
 import msgspec
 
-from monoize.gateway.attempts import CALLERS_FAULT, AttemptFailed, CallerAtFault, Whole, at_fault, failed_within
-from monoize.gateway.dialects import ANTHROPIC_VERSION, OF_CHANNEL, Dialect, Header, address, credential_headers
+from monoize.base.urls import endpoint
+from monoize.gateway import predictions
+from monoize.gateway.attempts import (
+    CALLERS_FAULT,
+    AttemptFailed,
+    CallerAtFault,
+    Stream,
+    Whole,
+    at_fault,
+    failed_within,
+)
+from monoize.gateway.dialects import (
+    ANTHROPIC_VERSION,
+    IMAGE_EDITS,
+    IMAGES,
+    REPLICATE,
+    Dialect,
+    Header,
+    Seen,
+    address,
+    credential_headers,
+    spoken_to,
+)
 from monoize.gateway.exchange import JSON_TYPE
+from monoize.gateway.gathering import Gathering
 from monoize.gateway.http_stream import HttpStream, is_refusal
 from monoize.gateway.job import Job
 from monoize.gateway.protocol.errors import BadAnswer, BadRequest
-from monoize.gateway.protocol.urp import Failed, Json
+from monoize.gateway.protocol.images.form import Form
+from monoize.gateway.protocol.images.request_out import images_of
+from monoize.gateway.protocol.replicate.prediction import place_of
+from monoize.gateway.protocol.urp import Failed, Json, Response
 from monoize.gateway.selection import Attempt
+from monoize.gateway.transforms.passage import Passage, passage_of
 from monoize.gateway.upstream.client import Answer, Client
 from monoize.gateway.upstream.errors import UpstreamProblem
+from monoize.gateway.upstream.outside import Outside
 from monoize.gateway.upstream.target import Target
+from monoize.gateway.whole_stream import WholeStream
 
 ANSWER_MOST: Final = 64 * 2**20
 ERROR_MOST: Final = 2**20
 USER_AGENT: Final = b"monoize"
+GOOD: Final = frozenset((200, 201, 202))
 PASSING: Final = frozenset((408, 409, 425, 429))
 GATEWAY_TIMEOUT: Final = 504
 
@@ -28,23 +57,27 @@ _decoder: Final = msgspec.json.Decoder()
 
 
 class HttpChannels:
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, outside: Outside | None = None) -> None:
         self._client = client
+        self._outside = outside or Outside(client)
 
     async def whole(self, job: Job, attempt: Attempt) -> Whole:
-        dialect = _dialect_of(attempt)
-        answer = await self._send(job, attempt, dialect)
-        try:
-            body = await answer.read(ANSWER_MOST)
-        except UpstreamProblem as problem:
-            raise no_answer(problem) from problem
-        finally:
-            await answer.release()
-        return _as_whole(job, dialect, body, answer.header(b"content-type") or JSON_TYPE)
+        dialect = _dialect_of(job, attempt)
+        passage = await passage_of(job, attempt, dialect, self._outside.fetch)
+        if passage.stream and dialect.is_conversation:
+            return await self._gathered(job, attempt, dialect, passage)
+        body, content_type = await self._read(job, attempt, dialect, passage)
+        return _as_whole(job, dialect, body, content_type, passage)
 
-    async def stream(self, job: Job, attempt: Attempt) -> HttpStream:
-        dialect = _dialect_of(attempt)
-        stream = HttpStream(job, dialect, await self._send(job, attempt, dialect))
+    async def stream(self, job: Job, attempt: Attempt) -> Stream:
+        dialect = _dialect_of(job, attempt)
+        passage = await passage_of(job, attempt, dialect, self._outside.fetch)
+        if not (dialect.is_conversation and passage.stream):
+            body, _ = await self._read(job, attempt, dialect, passage)
+            seen = _seen(job, dialect, body)
+            response = passage.heard(_understood(dialect, body))
+            return WholeStream(passage.encoder(job, dialect), response, seen, dialect.name)
+        stream = HttpStream(job, dialect, await self._send(job, attempt, dialect, passage), passage)
         try:
             await stream.open()
         except BaseException:
@@ -52,15 +85,61 @@ class HttpChannels:
             raise
         return stream
 
-    async def _send(self, job: Job, attempt: Attempt, dialect: Dialect) -> Answer:
+    async def _gathered(self, job: Job, attempt: Attempt, dialect: Dialect, passage: Passage) -> Whole:
+        """A stream, for a caller who wants it whole."""
+        gathering = Gathering(job, dialect, await self._send(job, attempt, dialect, passage))
+        response = await job.exchange.waits_for(gathering.response())
+        return _written(job, dialect, passage.heard(response), gathering.seen, passage)
+
+    async def _read(self, job: Job, attempt: Attempt, dialect: Dialect, passage: Passage) -> tuple[bytes, bytes]:
+        """(a whole answer, its type)"""
+        if dialect is REPLICATE:
+            return await self._predicted(job, attempt, passage), JSON_TYPE
+        answer = await self._send(job, attempt, dialect, passage)
+        return await _whole_of(job, answer), answer.header(b"content-type") or JSON_TYPE
+
+    async def _send(self, job: Job, attempt: Attempt, dialect: Dialect, passage: Passage) -> Answer:
+        where = address(dialect, attempt.channel.base_url, passage.model, stream=passage.stream)
+        body, content_type = _request_body(job, dialect, passage)
+        headers = _headers(job, dialect, attempt, content_type)
+        return await self._ask(job, attempt, dialect, "POST", where, headers, body)
+
+    async def _predicted(self, job: Job, attempt: Attempt, passage: Passage) -> bytes:
+        place = place_of(passage.model)
+        if place is None:
+            failed = Failed(message="Replicate names no model like that.", code="channel_model_unfit")
+            raise AttemptFailed(failed, is_passing=False)
+        asked, content_type = _request_body(job, REPLICATE, passage)
+        headers = _headers(job, REPLICATE, attempt, content_type)
+
+        async def ask(method: str, path: str, body: bytes = b"", *more: Header) -> bytes:
+            where = endpoint(attempt.channel.base_url, path)
+            answer = await self._ask(job, attempt, REPLICATE, method, where, [*headers, *more], body)
+            return await _whole_of(job, answer)
+
+        patience_s = attempt.provider.timeouts.first_byte_ms / 1000
+        return await predictions.ended(job.exchange, ask, place, asked, patience_s=patience_s)
+
+    async def _ask(
+        self,
+        job: Job,
+        attempt: Attempt,
+        dialect: Dialect,
+        method: str,
+        where: str,
+        headers: Sequence[Header],
+        body: bytes,
+    ) -> Answer:
         """The head of a good answer; its body is still to come."""
-        where = address(dialect, attempt.channel.base_url, attempt.upstream_model, stream=job.facts.stream)
         target, path = Target.of(where)
-        headers = _headers(job, dialect, attempt)
-        body = _request_body(job, dialect, attempt)
+        if job.witness is not None:
+            job.witness.sent(attempt, method, target.origin + path, headers, body)
+        sent = self._client.send(target, method, path, headers, body, attempt.provider.timeouts)
         try:
-            answer = await self._client.send(target, "POST", path, headers, body, attempt.provider.timeouts)
-            if answer.status == 200:
+            answer = await job.exchange.waits_for(sent)
+            if job.witness is not None:
+                job.witness.heard(answer)
+            if answer.status in GOOD:
                 return answer
             try:
                 refusal = await answer.read(ERROR_MOST)
@@ -69,6 +148,15 @@ class HttpChannels:
         except UpstreamProblem as problem:
             raise no_answer(problem) from problem
         raise _refused(job, dialect, answer, refusal)
+
+
+async def _whole_of(job: Job, answer: Answer) -> bytes:
+    try:
+        return await job.exchange.waits_for(answer.read(ANSWER_MOST))
+    except UpstreamProblem as problem:
+        raise no_answer(problem) from problem
+    finally:
+        await answer.release()
 
 
 def no_answer(problem: UpstreamProblem) -> AttemptFailed:
@@ -80,16 +168,18 @@ def no_answer(problem: UpstreamProblem) -> AttemptFailed:
     return AttemptFailed(failed, is_passing=True)
 
 
-def _dialect_of(attempt: Attempt) -> Dialect:
-    dialect = OF_CHANNEL.get(attempt.type)
+def _dialect_of(job: Job, attempt: Attempt) -> Dialect:
+    dialect = spoken_to(job.dialect, attempt.type)
     if dialect is None:
         message = f"Channels of the type {attempt.type} do not serve such requests."
         raise AttemptFailed(Failed(message=message, code="channel_type_unfit"), is_passing=False)
+    if dialect is IMAGES and dialect is not job.dialect and images_of(job.request):
+        return IMAGE_EDITS
     return dialect
 
 
-def _headers(job: Job, dialect: Dialect, attempt: Attempt) -> Sequence[Header]:
-    headers = [(b"content-type", JSON_TYPE), (b"user-agent", USER_AGENT)]
+def _headers(job: Job, dialect: Dialect, attempt: Attempt, content_type: bytes) -> Sequence[Header]:
+    headers = [(b"content-type", content_type), (b"user-agent", USER_AGENT)]
     if dialect.name == "messages":
         told = job.told_anthropic if dialect is job.dialect else []
         headers += told
@@ -98,34 +188,58 @@ def _headers(job: Job, dialect: Dialect, attempt: Attempt) -> Sequence[Header]:
     return headers + credential_headers(dialect, attempt.channel.credential)
 
 
-def _request_body(job: Job, dialect: Dialect, attempt: Attempt) -> bytes:
-    if dialect is job.dialect:
-        return job.own_words(attempt.upstream_model)
+def _request_body(job: Job, dialect: Dialect, passage: Passage) -> tuple[bytes, bytes]:
+    """(a body, its type)"""
+    if dialect is job.dialect and passage.request is None:
+        words = job.own_words(passage.model)
+        return (passage.sent_words(words) if passage.edits else words), job.content_type
+    request = passage.request or job.request
     try:
-        wire = dialect.encode_request(job.request, model=attempt.upstream_model, stream=job.facts.stream)
+        wire = dialect.encode_request(request, model=passage.model, stream=passage.stream)
     except BadRequest as problem:
         # What the protocol of this channel cannot say, that of another may.
         failed = Failed(message=problem.message, code=problem.code or "invalid_request", status=400)
         raise AttemptFailed(failed, is_passing=False, param=problem.param) from problem
-    return _encoder.encode(wire)
+    if isinstance(wire, Form):
+        return wire.body, wire.content_type
+    return _encoder.encode(passage.sent(wire)), JSON_TYPE
 
 
-def _as_whole(job: Job, dialect: Dialect, body: bytes, content_type: bytes) -> Whole:
+def _as_whole(job: Job, dialect: Dialect, body: bytes, content_type: bytes, passage: Passage) -> Whole:
+    seen = _seen(job, dialect, body)
+    if dialect is job.dialect and not passage.retells:
+        return Whole(body, content_type, seen, dialect.name)
+    return _written(job, dialect, passage.heard(_understood(dialect, body)), seen, passage)
+
+
+def _written(job: Job, dialect: Dialect, response: Response, seen: Seen, passage: Passage) -> Whole:
+    try:
+        told = job.dialect.written(response, job.naming, job.request)
+    except BadAnswer as problem:
+        raise _invalid(problem) from problem
+    return Whole(_encoder.encode(passage.told(told)), JSON_TYPE, seen, dialect.name)
+
+
+def _seen(job: Job, dialect: Dialect, body: bytes) -> Seen:
+    """Of what is an answer."""
     seen = dialect.watch_response(body)
     if seen.error is not None and not (dialect is job.dialect and is_refusal(seen)):
         raise failed_within(job, seen.error, is_passing=False)
+    if dialect is job.dialect and not (seen.is_semantic or seen.is_complete):
+        # A page of HTML with the status 200 is no answer.
+        raise _invalid(BadAnswer("The provider answered with something else than an answer."))
+    return seen
+
+
+def _understood(dialect: Dialect, body: bytes) -> Response:
     try:
-        if dialect is job.dialect:
-            if not (seen.is_semantic or seen.is_complete):
-                # A page of HTML with the status 200 is no answer.
-                raise BadAnswer("The provider answered with something else than an answer.")
-            return Whole(body, content_type, seen, dialect.name)
-        response = dialect.decode_response(_object(body))
+        return dialect.decode_response(_object(body))
     except BadAnswer as problem:
-        failed = Failed(message=str(problem), code="upstream_invalid")
-        raise AttemptFailed(failed, is_passing=True) from problem
-    told = job.dialect.written(response, job.naming, job.request)
-    return Whole(_encoder.encode(told), JSON_TYPE, seen, dialect.name)
+        raise _invalid(problem) from problem
+
+
+def _invalid(problem: BadAnswer) -> AttemptFailed:
+    return AttemptFailed(Failed(message=str(problem), code="upstream_invalid"), is_passing=True)
 
 
 def _object(body: bytes) -> Json:

@@ -4,7 +4,7 @@ Either way it is watched for its usage and for the proof that it is complete. On
 told to be broken, never to be done.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -12,8 +12,9 @@ import msgspec
 from monoize.gateway.attempts import CALLERS_FAULT, AttemptFailed, CallerAtFault, Piece, failed_within
 from monoize.gateway.dialects import Dialect, Seen, Watcher
 from monoize.gateway.job import Job
-from monoize.gateway.protocol.urp import Failed
+from monoize.gateway.protocol.urp import Failed, StreamEvent
 from monoize.gateway.sse import Frame, FrameReader, FrameTooLarge
+from monoize.gateway.transforms.passage import Passage
 from monoize.gateway.upstream.client import Answer
 from monoize.gateway.upstream.errors import UpstreamProblem
 
@@ -24,15 +25,17 @@ _decoder: Final = msgspec.json.Decoder()
 
 
 class HttpStream:
-    def __init__(self, job: Job, dialect: Dialect, answer: Answer) -> None:
+    def __init__(self, job: Job, dialect: Dialect, answer: Answer, passage: Passage) -> None:
         self._job = job
-        self._dialect = dialect
         self._answer = answer
+        self._dialect = dialect
+        self._is_verbatim = dialect is job.dialect and not job.array and not passage.retells
         self._frames = FrameReader()
         self._watcher: Watcher = dialect.watcher()
-        self._teller = _Verbatim(job, self._watcher) if _is_verbatim(job, dialect) else _Translator(job, dialect)
+        self._teller = _Verbatim(job, self._watcher) if self._is_verbatim else _Translator(job, dialect, passage)
         self._source = self._read()
         self._before: list[Piece] = []
+        self._has_begun = False
         self.seen: Seen = self._watcher
         self.protocol = dialect.name
         self.failure: Failed | None = None
@@ -40,13 +43,14 @@ class HttpStream:
     async def open(self) -> None:
         """Reads until the answer has really begun."""
         if not (self._answer.header(b"content-type") or b"").startswith(b"text/event-stream"):
-            raise await self._no_stream()
+            raise await no_stream(self._job, self._dialect, self._answer)
         async for piece in self._source:
             self._before.append(piece)
             failed = self.failure or self.seen.error
-            if failed is not None and not (_is_verbatim(self._job, self._dialect) and is_refusal(self.seen)):
-                raise failed_within(self._job, failed, is_passing=_is_passing(failed))
+            if failed is not None and not (self._is_verbatim and is_refusal(self.seen)):
+                raise failed_within(self._job, failed, is_passing=is_passing(failed))
             if self.seen.is_semantic or piece.is_end:
+                self._has_begun = True
                 return
 
     async def pieces(self) -> AsyncIterator[Piece]:
@@ -60,39 +64,42 @@ class HttpStream:
         await self._answer.release()
 
     async def _read(self) -> AsyncIterator[Piece]:
+        answer, exchange = self._answer, self._job.exchange
         try:
-            async for frame in self._read_frames():
-                if frame.data is not None:
-                    self._watcher.see(frame.event, frame.data)
-                data = self._teller.tell(frame)
-                is_end = self._watcher.is_complete or self._watcher.error is not None
-                if data or is_end:
-                    yield Piece(data, is_end)
+            while chunk := await (
+                answer.next_chunk() if exchange.has_begun else exchange.waits_for(answer.next_chunk())
+            ):
+                for piece in self._told(self._frames.feed(chunk)):
+                    yield piece
+            for piece in self._told(self._frames.end()):
+                yield piece
         except UpstreamProblem as problem:
-            self.failure = _broken(problem.kind)
+            self.failure = broken(problem.kind)
         except FrameTooLarge:
-            self.failure = _broken("too_large")
+            self.failure = broken("too_large")
         self.failure = self.failure or self.seen.error
         if self.failure is None and not self.seen.is_complete:
-            self.failure = _broken("truncated")
+            self.failure = broken("truncated")
         yield Piece(self._teller.end(self.failure), is_end=True)
 
-    async def _read_frames(self) -> AsyncIterator[Frame]:
-        while chunk := await self._answer.next_chunk():
-            for frame in self._frames.feed(chunk):
-                yield frame
-        for frame in self._frames.end():
-            yield frame
-
-    async def _no_stream(self) -> AttemptFailed | CallerAtFault:
-        """It may be an error, sent as JSON where a stream was asked for."""
-        try:
-            body = await self._answer.read(ERROR_MOST)
-        except UpstreamProblem as problem:
-            return AttemptFailed(_broken(problem.kind), is_passing=True)
-        said = self._dialect.watch_response(body).error
-        failed = said or Failed(message="The provider answered with what is no stream.", code="upstream_invalid")
-        return failed_within(self._job, failed, is_passing=_is_passing(failed))
+    def _told(self, frames: Sequence[Frame]) -> Iterator[Piece]:
+        """What came together goes on together, but for the end; until it has begun, frame by frame."""
+        told: list[bytes] = []
+        for frame in frames:
+            if frame.data is not None:
+                self._watcher.see(frame.event, frame.data)
+            data = self._teller.tell(frame)
+            if self._watcher.is_complete or self._watcher.error is not None:
+                if told:
+                    yield Piece(b"".join(told), is_end=False)
+                    told = []
+                yield Piece(data, is_end=True)
+            elif data and self._has_begun:
+                told.append(data)
+            elif data:
+                yield Piece(data, is_end=False)
+        if told:
+            yield Piece(told[0] if len(told) == 1 else b"".join(told), is_end=False)
 
 
 class _Verbatim:
@@ -114,19 +121,33 @@ class _Verbatim:
 
 
 class _Translator:
-    def __init__(self, job: Job, dialect: Dialect) -> None:
-        self._job = job
+    def __init__(self, job: Job, dialect: Dialect, passage: Passage) -> None:
         self._decoder = dialect.stream_decoder()
-        self._encoder = job.dialect.encoder(job.naming, job.request, origin=dialect.name, array=job.array)
+        self._retold = passage.chain()
+        self._encoder = passage.encoder(job, dialect)
 
     def tell(self, frame: Frame) -> bytes:
         if frame.data is None:
             return b""
-        return b"".join(map(self._encoder.encode, self._decoder.feed(frame.event, frame.data)))
+        return self._told(self._decoder.feed(frame.event, frame.data))
 
     def end(self, failure: Failed | None) -> bytes:
         del failure  # The decoder knows by itself whether it has seen the end.
-        return b"".join(map(self._encoder.encode, self._decoder.end()))
+        return self._told(self._decoder.end())
+
+    def _told(self, events: Iterable[StreamEvent]) -> bytes:
+        return b"".join([self._encoder.encode(told) for event in events for told in self._retold(event)])
+
+
+async def no_stream(job: Job, dialect: Dialect, answer: Answer) -> AttemptFailed | CallerAtFault:
+    """It may be an error, sent as JSON where a stream was asked for."""
+    try:
+        body = await answer.read(ERROR_MOST)
+    except UpstreamProblem as problem:
+        return AttemptFailed(broken(problem.kind), is_passing=True)
+    said = dialect.watch_response(body).error
+    failed = said or Failed(message="The provider answered with what is no stream.", code="upstream_invalid")
+    return failed_within(job, failed, is_passing=is_passing(failed))
 
 
 def told_failure(job: Job, failed: Failed) -> bytes:
@@ -144,10 +165,6 @@ def is_refusal(seen: Seen) -> bool:
     return seen.is_complete and seen.error is not None and seen.error.status in CALLERS_FAULT
 
 
-def _is_verbatim(job: Job, dialect: Dialect) -> bool:
-    return dialect is job.dialect and not job.array
-
-
 def _is_usage_alone(data: bytes | None) -> bool:
     """The one frame more that a chat has when its usage was asked for."""
     if data is None or b'"usage"' not in data or b'"choices"' not in data:
@@ -159,11 +176,11 @@ def _is_usage_alone(data: bytes | None) -> bool:
     return isinstance(found, dict) and found.get("choices") == [] and bool(found.get("usage"))
 
 
-def _is_passing(failed: Failed) -> bool:
+def is_passing(failed: Failed) -> bool:
     return failed.status is None or failed.status == 429 or failed.status >= 500
 
 
-def _broken(kind: str) -> Failed:
+def broken(kind: str) -> Failed:
     return Failed(
         message=f"The provider's answer broke off: {kind.replace('_', ' ')}.",
         code=f"upstream_{kind}",

@@ -1,20 +1,36 @@
 """One request on its way through the gateway: what was asked, in whose name, and what is to be changed in it."""
 
 import functools
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import msgspec
 
+from monoize.contract.events import Charged
 from monoize.contract.grant import Grant
-from monoize.gateway import json_body
+from monoize.contract.snapshot import Effort
+from monoize.gateway import json_body, suffixes
+from monoize.gateway.affinity import Bond
 from monoize.gateway.dialects import Dialect
 from monoize.gateway.errors import MalformedRequest
-from monoize.gateway.exchange import Exchange
+from monoize.gateway.exchange import JSON_TYPE, Exchange
 from monoize.gateway.facts import Facts, output_name
 from monoize.gateway.protocol.errors import BadRequest
+from monoize.gateway.protocol.images.form import Form
 from monoize.gateway.protocol.naming import Naming
-from monoize.gateway.protocol.urp import Json, Request
+from monoize.gateway.protocol.urp import Json, Request, is_conversation
+from monoize.gateway.selection import Attempt
+from monoize.gateway.upstream.answer import Answer
+
+
+class Witness(Protocol):
+    """Keeps what channels are sent and what comes of it."""
+
+    def sent(
+        self, attempt: Attempt, method: str, address: str, headers: Sequence[tuple[bytes, bytes]], body: bytes
+    ) -> None: ...
+
+    def heard(self, answer: Answer) -> None: ...
 
 
 class Job:
@@ -30,8 +46,10 @@ class Job:
         facts: Facts,
         grant: Grant,
         model: str,
+        effort: Effort | None = None,
         at_ms: int,
         array: bool = False,
+        form: Form | None = None,
     ) -> None:
         self.exchange = exchange
         self.dialect = dialect
@@ -41,11 +59,22 @@ class Job:
         self.grant = grant
         # The name after redirects: what channels offer.
         self.model = model
+        # How hard its name says that it is to think.
+        self.effort = effort
         self.at_ms = at_ms
         # Gemini's streams without `alt=sse` are one JSON array.
         self.array = array
+        # What `body` is, if it is no JSON.
+        self.form = form
+        # Where its conversation was answered last.
+        self.bond: Bond
         # How much may be written, when the money does not reach for what was asked.
         self.output_most: int | None = None
+        self.witness: Witness | None = None
+        # Whether an earlier answer was given once more; None: it was not to be.
+        self.cache_hit: bool | None = None
+        # Once it is over, if a channel was asked.
+        self.charged: Charged | None = None
 
     @property
     def naming(self) -> Naming:
@@ -61,6 +90,8 @@ class Job:
         changes: dict[str, Any] = {"stream": self.facts.stream}
         if self.output_most is not None:
             changes["max_output_tokens"] = self.output_most
+        if self.effort is not None:
+            changes["reasoning"] = suffixes.wish(request.reasoning, self.effort)
         return msgspec.structs.replace(request, **changes)
 
     def _with_address(self) -> Json:
@@ -69,19 +100,31 @@ class Job:
 
     def own_words(self, upstream_model: str) -> bytes:
         """The body for a channel of the same protocol: as it came, but for what has to be another."""
+        if self.form is not None:
+            return self.form.with_text("model", upstream_model)
         return json_body.edited(self.body, self._edits(upstream_model))
+
+    @property
+    def content_type(self) -> bytes:
+        return self.form.content_type if self.form else JSON_TYPE
 
     def _edits(self, upstream_model: str) -> Mapping[str, Any]:
         edits: dict[str, Any] = {}
         name = self.dialect.name
         if name != "gemini" and self.parsed.get("model") != upstream_model:
             edits["model"] = upstream_model
+        if not is_conversation(name):
+            return edits
+        if self.effort is not None:
+            edits |= suffixes.members(
+                name, self.parsed, self.effort, model=upstream_model, output_most=self.output_most
+            )
         if self.adds_usage:
             edits["stream_options"] = {**(self.parsed.get("stream_options") or {}), "include_usage": True}
         if self.output_most is not None:
             if name == "gemini":
-                own = self.parsed.get("generationConfig") or self.parsed.get("generation_config") or {}
                 member = "generation_config" if "generation_config" in self.parsed else "generationConfig"
+                own = edits.get(member) or self.parsed.get(member) or {}
                 edits[member] = {**own, "maxOutputTokens": self.output_most}
             else:
                 edits[output_name(name, self.parsed)] = self.output_most

@@ -15,10 +15,16 @@ from monoize.gateway.errors import MalformedRequest
 from monoize.gateway.protocol.urp import Json
 
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
+_SPACED: Final = (b" :", b"\t:", b"\r:", b"\n:")
+_SPACED_NAME: Final = re.compile(rb'"[ \t\r\n]+:')
 _encoder: Final = msgspec.json.Encoder()
+_fast_decoder: Final = msgspec.json.Decoder()
 
 
 def read_object(body: bytes) -> Json:
+    found = _read_fast(body)
+    if found is not None:
+        return found
     try:
         found = _decoder.decode(body.decode())
     except (ValueError, RecursionError) as problem:
@@ -46,6 +52,47 @@ def edited(body: bytes, members: Mapping[str, Any]) -> bytes:
     separator = "," if places and added else ""
     parts += text[done:end], separator, ",".join(added), text[end:]
     return "".join(parts).encode()
+
+
+def without(body: bytes, name: str) -> bytes:
+    """`body`, one JSON object that `read_object` has taken, without this member of it."""
+    text = body.decode()
+    places, _ = _places(text)
+    begin, end = places[name]
+    before = [after for _, after in places.values() if after <= begin]
+    if before:
+        return (text[: max(before)] + text[end:]).encode()
+    end = _skip(text, end)
+    return (text[: text.index("{") + 1] + text[end + (text[end] == ",") :]).encode()
+
+
+def _read_fast(body: bytes) -> Json | None:
+    """None: it has to be read with care, to find what is wrong with it or that nothing is.
+
+    A member stands twice exactly if there are more names than members. In JSON a quote before a colon ends a name,
+    unless it is escaped, and then it is within a text; where spaces or backslashes blur that, it is not counted.
+    """
+    if b'\\\\":' in body or (any(map(body.__contains__, _SPACED)) and _SPACED_NAME.search(body)):
+        return None
+    try:
+        found = _fast_decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    names = body.count(b'":') - body.count(b'\\":')
+    return found if isinstance(found, dict) and names == _members(found) else None
+
+
+def _members(value: Json) -> int:
+    members = 0
+    waiting: list[Any] = [value]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            members += len(value)
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+    return members
 
 
 def _places(text: str) -> tuple[dict[str, tuple[int, int]], int]:

@@ -1,9 +1,11 @@
 """Whose key it is that a request shows. Fails closed.
 
 Grants are remembered for a second, unknown keys too, so that a revocation reaches every process within that time;
-this process hears of it at once. However many keys there are, only those in use are remembered.
+this process hears of it at once. Of many who show the same key one asks again, half a second before the others
+would have to wait for the answer. However many keys there are, only those in use are remembered.
 """
 
+import asyncio
 import hashlib
 import ipaddress
 import time
@@ -15,6 +17,7 @@ from monoize.gateway.errors import InvalidKey, KeyBoundElsewhere, KeyMissing
 from monoize.gateway.exchange import Exchange
 
 REMEMBERED_S: Final = 1.0
+FRESH_S: Final = 0.5
 REMEMBERED_MOST: Final = 20_000
 _KEY_CHARS: Final = (12, 512)
 _HEADERS: Final = (b"x-api-key", b"api-key", b"x-goog-api-key")
@@ -33,6 +36,7 @@ class Keys:
         self._grants = grants
         self._known: OrderedDict[str, tuple[Grant | None, float]] = OrderedDict()
         self._generation = 0
+        self._asked: dict[str, asyncio.Lock] = {}
 
     async def grant(self, exchange: Exchange) -> Grant:
         key = shown_key(exchange)
@@ -57,13 +61,24 @@ class Keys:
 
     async def _grant(self, digest: str) -> Grant | None:
         known = self._known.get(digest)
-        if known and known[1] > time.monotonic():
+        good_for_s = REMEMBERED_S if digest in self._asked else FRESH_S
+        if known and time.monotonic() - known[1] < good_for_s:
             return known[0]
-        generation = self._generation
+        async with self._asked.setdefault(digest, asyncio.Lock()):
+            known = self._known.get(digest)
+            if known and time.monotonic() - known[1] < FRESH_S:
+                return known[0]
+            try:
+                return await self._ask(digest)
+            finally:
+                self._asked.pop(digest, None)
+
+    async def _ask(self, digest: str) -> Grant | None:
+        generation, asked_s = self._generation, time.monotonic()
         found = await self._grants.grant(digest)
         # A revocation that came while we asked must not be undone by the answer.
         if generation == self._generation:
-            self._known[digest] = found, time.monotonic() + REMEMBERED_S
+            self._known[digest] = found, asked_s
             self._known.move_to_end(digest)
             if len(self._known) > REMEMBERED_MOST:
                 self._known.popitem(last=False)

@@ -97,6 +97,10 @@ class Meter:
         await self._spool.finish(charged.request_id, encode(charged))
         await self._holds.settle(charged.request_id, charged.budgets)
 
+    async def record(self, charged: Charged) -> None:
+        """One that cost nothing and was never admitted: it is only written down."""
+        await self._spool.record(charged.request_id, encode(charged))
+
     async def abandon(self, request_id: str) -> None:
         """The request cost nothing."""
         await self._spool.abandon(request_id)

@@ -1,7 +1,7 @@
 """What a request may cost at most, what it did cost, and what is charged for it. Pure; integers of nano-USD."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -18,7 +18,10 @@ from monoize.base.cost.reported import (
 )
 from monoize.base.cost.usage import InvalidUsage, Usage
 from monoize.base.money import Multiplier, charge_of
+from monoize.contract.snapshot import MULTIPLIER_ONE
+from monoize.gateway import pictures
 from monoize.gateway.facts import Facts
+from monoize.gateway.pictures import Pictures
 from monoize.gateway.protocol.urp import Json, Protocol
 from monoize.gateway.selection import Attempt
 
@@ -28,11 +31,7 @@ OUTPUT_LEAST: Final = 1_000
 """What an answer may be cut to, when the money does not reach for more and its caller asked for no length."""
 CHARS_PER_TOKEN: Final = 4
 
-_READERS: Final[Mapping[Protocol, Callable[[Json], Usage]]] = {
-    "responses": from_openai_responses,
-    "messages": from_anthropic,
-    "gemini": from_google,
-}
+_OF_PICTURES: Final = frozenset({"images", "image_edits", "replicate"})
 
 
 class Bound(msgspec.Struct, frozen=True):
@@ -46,7 +45,7 @@ def bound_of(attempts: Sequence[Attempt], facts: Facts) -> Bound | None:
     """Over all channels that might serve the request. None while a rate is unknown."""
     asked = facts.output_tokens
     most = _dearest(attempts, facts, asked)
-    least = most if asked is not None else _dearest(attempts, facts, OUTPUT_LEAST)
+    least = most if asked is not None or not facts.may_be_cut else _dearest(attempts, facts, OUTPUT_LEAST)
     return None if most is None or least is None else Bound(most, min(least, most))
 
 
@@ -65,17 +64,17 @@ def affordable_output(attempts: Sequence[Attempt], facts: Facts, nano: int) -> i
 
 def floor_of(attempt: Attempt, facts: Facts) -> tuple[Usage, Costing]:
     """What is certain once a request was sent: that its prompt was read."""
-    usage = Usage(input_tokens=facts.input_tokens, us_only=facts.us_only)
+    usage = guessed_usage(attempt, facts, 0)
     return usage, cost_of(usage, attempt.sheet)
 
 
-def usage_of(protocol: Protocol, report: Json | None) -> Usage | None:
+def usage_of(protocol: Protocol, report: Json | None, attempt: Attempt, facts: Facts) -> Usage | None:
     """None when there is no report, or one that cannot be true."""
     if not report:
         return None
     try:
-        if protocol == "chat":
-            return _openai_usage(report)
+        if protocol in _OF_PICTURES:
+            return pictures.usage_of(report, attempt.sheet, facts.pictures or pictures.ONE)
         return _READERS[protocol](report)
     except InvalidUsage:
         return None
@@ -89,8 +88,20 @@ def _openai_usage(report: Json) -> Usage:
     return from_openai_chat(report)
 
 
-def guessed_usage(facts: Facts, output_chars: int) -> Usage:
+_READERS: Final[Mapping[Protocol, Callable[[Json], Usage]]] = {
+    "chat": _openai_usage,
+    "responses": from_openai_responses,
+    "compact": from_openai_responses,
+    "messages": from_anthropic,
+    "gemini": from_google,
+    "embeddings": from_openai_embeddings,
+}
+
+
+def guessed_usage(attempt: Attempt, facts: Facts, output_chars: int) -> Usage:
     """When nobody ever said: the prompt as it was counted, and what was seen of the answer."""
+    if asked := _pictures_of(attempt, facts):
+        return pictures.guessed(attempt.sheet, asked, facts.input_tokens)
     return Usage(
         input_tokens=facts.input_tokens,
         output_tokens=-(-output_chars // CHARS_PER_TOKEN),
@@ -99,22 +110,34 @@ def guessed_usage(facts: Facts, output_chars: int) -> Usage:
 
 
 def charge(attempt: Attempt, cost_nano: int) -> int:
+    if attempt.multiplier == MULTIPLIER_ONE:
+        return cost_nano
     return charge_of(cost_nano, Multiplier(attempt.multiplier))
 
 
 def breakdown_json(costing: Costing, at_ms: int, estimate_nano: int | None = None) -> msgspec.Raw:
-    document: dict[str, Any] = Breakdown(costing, at_ms, estimate_nano).as_json()
-    return msgspec.Raw(msgspec.json.encode(document))
+    return msgspec.Raw(Breakdown(costing, at_ms, estimate_nano).encoded())
 
 
 def _dearest(attempts: Sequence[Attempt], facts: Facts, output: int | None) -> int | None:
     dearest = 0
     for attempt in attempts:
-        cost_nano = upper_bound(_allowance(facts, _output_of(attempt, output)), attempt.sheet)
+        if asked := _pictures_of(attempt, facts):
+            cost_nano = pictures.most(attempt.sheet, asked, facts.input_tokens)
+        else:
+            cost_nano = upper_bound(_allowance(facts, _output_of(attempt, output)), attempt.sheet)
         if cost_nano is None:
             return None
         dearest = max(dearest, charge(attempt, cost_nano))
     return dearest
+
+
+def _pictures_of(attempt: Attempt, facts: Facts) -> Pictures | None:
+    """What is drawn there: a channel of images draws for whoever talks to it, too."""
+    draws = attempt.type == "openai_image" or (
+        attempt.type == "replicate" and pictures.are_sold_by_the_piece(attempt.sheet)
+    )
+    return facts.pictures or (pictures.ONE if draws else None)
 
 
 def _output_of(attempt: Attempt, asked: int | None) -> int:

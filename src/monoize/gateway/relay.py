@@ -6,6 +6,7 @@ the caller leaves, the request is charged or what was held for it is given back.
 """
 
 import asyncio
+import functools
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -16,9 +17,13 @@ import structlog
 from monoize.base.errors import Refusal
 from monoize.contract.snapshot import Breaker, Snapshot
 from monoize.gateway import echo_channel, errors
+from monoize.gateway.affinity import Affinity, Bond
+from monoize.gateway.answer_cache import AnswerCache
 from monoize.gateway.attempts import CALLERS_FAULT, AttemptFailed, CallerAtFault, Piece, Stream, Whole
 from monoize.gateway.bill import Bill
-from monoize.gateway.exchange import SSE_TYPE, CallerLeft, Header
+from monoize.gateway.dialects import can_serve
+from monoize.gateway.exchange import SSE_TYPE, Header
+from monoize.gateway.fitting import fitting
 from monoize.gateway.health import Health
 from monoize.gateway.http_channel import HttpChannels
 from monoize.gateway.job import Job
@@ -46,25 +51,39 @@ Answer = TypeVar("Answer")
 
 class Relay:
     def __init__(
-        self, meter: Meter, channels: HttpChannels, health: Health, limits: Limits, snapshot: Callable[[], Snapshot]
+        self,
+        meter: Meter,
+        channels: HttpChannels,
+        health: Health,
+        limits: Limits,
+        snapshot: Callable[[], Snapshot],
+        cache: AnswerCache,
     ) -> None:
         self._meter = meter
         self._channels = channels
         self._health = health
         self._limits = limits
         self._snapshot = snapshot
+        self._cache = cache
+        self._affinity = Affinity()
 
     async def serve(self, job: Job) -> None:
+        job.bond = Bond(self._affinity, job.grant, job.model, job.parsed)
+        snapshot = self._snapshot()
         selection = select(
-            self._snapshot(),
+            snapshot,
             job.grant,
             job.model,
             is_available=lambda place: self._health.is_available(place, time.monotonic()),
             chance=random.random,
+            prefer=job.bond.preferred,
+            serves=functools.partial(can_serve, job.dialect),
         )
-        attempts = _to_try(selection)
+        attempts = fitting(job, _to_try(selection))
         bill = Bill(job, attempts)
-        with self._limits.admitted(job.grant, job.facts.input_tokens) as headers:
+        async with self._limits.admitted(job.grant, job.facts.input_tokens) as headers:
+            if job.grant.cache_ttl_s is not None and await self._cache.answers(job, snapshot.generation, headers):
+                return
             taken = await self._meter.admit(bill.floor(), bill.claims())
             if taken:
                 bill.held(min(taken))
@@ -75,27 +94,20 @@ class Relay:
 
     async def _answered(self, job: Job, attempts: Sequence[Attempt], bill: Bill, headers: list[Header]) -> None:
         answer = self._stream if job.facts.stream else self._whole
-        try:
-            async with asyncio.TaskGroup() as together:
-                watch = together.create_task(_until_left(job))
-                try:
-                    await answer(job, attempts, bill, headers)
-                finally:
-                    watch.cancel()
-        except BaseExceptionGroup as group:
-            # Of the two only one fails, since it takes the other along.
-            raise group.exceptions[0] from None
+        await job.exchange.unless_left(answer(job, attempts, bill, headers))
 
     async def _whole(self, job: Job, attempts: Sequence[Attempt], bill: Bill, headers: list[Header]) -> None:
         async def ask(attempt: Attempt) -> Whole:
             if attempt.type == "echo":
-                return await echo_channel.whole(job)
+                return await echo_channel.whole(job, attempt)
             return await self._channels.whole(job, attempt)
 
         whole = await self._first_to_answer(job, attempts, bill, ask)
         if whole is None:
             return
         bill.ended(whole.seen, whole.protocol, failure=whole.seen.error)
+        if bill.attempt is not None and whole.seen.error is None:
+            job.bond.answered(bill.attempt, whole.seen)
         await self._settled(bill)
         cost = (b"x-monoize-charge-usd", bill.charge_usd.encode())
         await job.exchange.answer(200, whole.body, [(b"content-type", whole.content_type), cost, *headers])
@@ -103,7 +115,7 @@ class Relay:
     async def _stream(self, job: Job, attempts: Sequence[Attempt], bill: Bill, headers: list[Header]) -> None:
         async def ask(attempt: Attempt) -> Stream:
             if attempt.type == "echo":
-                return await echo_channel.stream(job)
+                return await echo_channel.stream(job, attempt)
             return await self._channels.stream(job, attempt)
 
         stream = await self._first_to_answer(job, attempts, bill, ask)
@@ -113,7 +125,7 @@ class Relay:
         try:
             await job.exchange.begin(200, [*(_ARRAY_HEADERS if job.array else _SSE_HEADERS), *headers])
             rest = await _passed_on(job, stream.pieces())
-            self._heard(bill, stream.failure)
+            self._heard(job, bill, stream)
             bill.ended(stream.seen, stream.protocol, failure=stream.failure)
             await self._settled(bill)
             await job.exchange.finish(rest)
@@ -127,7 +139,7 @@ class Relay:
         last: AttemptFailed | None = None
         for attempt in attempts:
             for again in range(attempt.provider.tries_per_channel):
-                if again and not await self._may_try_again(attempt, last):
+                if again and not await self._may_try_again(job, attempt, last):
                     break
                 bill.tries(attempt)
                 self._health.begins(attempt.place, time.monotonic())
@@ -137,9 +149,13 @@ class Relay:
                     bill.failed(fault.failed)
                     await job.exchange.answer(fault.status, fault.body, [(b"content-type", fault.content_type)])
                     return None
+                except Refusal as refusal:
+                    # It could not be told in another protocol; nothing was sent.
+                    bill.failed(Failed(message=refusal.message, code=refusal.code, status=refusal.status))
+                    raise
                 except AttemptFailed as failed:
                     last = failed
-                    self._failed(attempt, failed)
+                    self._failed(job, attempt, failed)
                     bill.failed(failed.failed)
                     if not failed.is_passing:
                         break
@@ -149,7 +165,7 @@ class Relay:
         assert last is not None
         raise _exhausted(last)
 
-    async def _may_try_again(self, attempt: Attempt, last: AttemptFailed | None) -> bool:
+    async def _may_try_again(self, job: Job, attempt: Attempt, last: AttemptFailed | None) -> bool:
         if not self._health.is_available(attempt.place, time.monotonic()):
             return False
         wait_s = attempt.provider.retry_interval_ms / 1000
@@ -157,10 +173,10 @@ class Relay:
             wait_s = max(wait_s, last.retry_after_s)
         if wait_s > RETRY_WAIT_MOST_S:
             return False
-        await asyncio.sleep(wait_s * random.uniform(1.0, RETRY_SPREAD))  # noqa: S311
+        await job.exchange.waits_for(asyncio.sleep(wait_s * random.uniform(1.0, RETRY_SPREAD)))  # noqa: S311
         return True
 
-    def _failed(self, attempt: Attempt, failed: AttemptFailed) -> None:
+    def _failed(self, job: Job, attempt: Attempt, failed: AttemptFailed) -> None:
         log.warning(
             "attempt_failed",
             channel=attempt.channel.id,
@@ -168,17 +184,23 @@ class Relay:
             status=failed.failed.status,
             code=failed.failed.code,
         )
+        if failed.is_passing:
+            job.bond.failed(attempt)
         breaker: Breaker | None = attempt.channel.breaker
         if failed.is_passing and breaker is not None:
             is_rate_limit = failed.failed.status == TOO_MANY
             self._health.failed(attempt.place, breaker, time.monotonic(), is_rate_limit=is_rate_limit)
 
-    def _heard(self, bill: Bill, failure: Failed | None) -> None:
+    def _heard(self, job: Job, bill: Bill, stream: Stream) -> None:
         """A stream that broke off counts against its channel, though nobody can be asked any more."""
-        attempt = bill.attempt
-        if failure is None or failure.status in CALLERS_FAULT:
+        attempt, failure = bill.attempt, stream.failure
+        if attempt is None or (failure is not None and failure.status in CALLERS_FAULT):
             return
-        if attempt is not None and attempt.channel.breaker is not None:
+        if failure is None:
+            job.bond.answered(attempt, stream.seen)
+            return
+        job.bond.failed(attempt)
+        if attempt.channel.breaker is not None:
             self._health.failed(attempt.place, attempt.channel.breaker, time.monotonic())
 
     async def _settled(self, bill: Bill) -> None:
@@ -204,16 +226,13 @@ async def _passed_on(job: Job, pieces: AsyncIterator[Piece]) -> bytes:
     return b"".join(end)
 
 
-async def _until_left(job: Job) -> None:
-    await job.exchange.left()
-    raise CallerLeft
-
-
 def _to_try(selection: Selection) -> list[Attempt]:
     if selection.attempts:
         return list(selection.attempts)
     if not selection.is_offered:
         raise errors.ModelNotFound
+    if not selection.is_fit:
+        raise errors.ModelUnfit
     raise errors.NoUpstream if selection.is_priced else errors.ModelUnpriced
 
 

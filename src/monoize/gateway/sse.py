@@ -8,6 +8,8 @@ FRAME_MOST: Final = 16 * 2**20
 # A line and an empty one after it, whichever ends they have.
 _END: Final = re.compile(rb"\n\r?\n|\r\r")
 _END_MOST: Final = 3
+_DATA: Final = b"data: "
+_EMPTY_LINE: Final = b"\n\n"
 
 
 class FrameTooLarge(Exception):
@@ -28,6 +30,8 @@ class FrameReader:
 
     def feed(self, chunk: bytes) -> list[Frame]:
         """The frames that end in this chunk."""
+        if not self._rest and _is_one_line(chunk):
+            return [Frame(chunk, None, chunk[len(_DATA) : -len(_EMPTY_LINE)])]
         # What came before has no end in it, and is not looked through again.
         begin = max(0, len(self._rest) - _END_MOST + 1)
         self._rest += chunk
@@ -47,7 +51,15 @@ class FrameReader:
         return [_frame(rest)] if rest.strip() else []
 
 
+def _is_one_line(raw: bytes) -> bool:
+    """Whether it is one whole frame as nearly all are: its data, and nothing else."""
+    is_ended = raw.endswith(_EMPTY_LINE) and raw.find(b"\n") == len(raw) - len(_EMPTY_LINE)
+    return is_ended and raw.startswith(_DATA) and b"\r" not in raw
+
+
 def _frame(raw: bytes) -> Frame:
+    if _is_one_line(raw):
+        return Frame(raw, None, raw[len(_DATA) : -len(_EMPTY_LINE)])
     event: str | None = None
     data: list[bytes] = []
     for line in raw.splitlines():

@@ -1,20 +1,21 @@
 """Many rows into one table or found in it, in as few statements as an engine allows.
 
 SQLite hands the interpreter over with every row of an ordinary bulk insert, and waits to get it back while the
-event loop is busy; so there all rows travel as one JSON document in one statement. All rows have the same columns.
+event loop is busy; so there many rows travel in one statement. All rows have the same columns.
 """
 
 import functools
+import itertools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 from sqlalchemy import ARRAY, ColumnElement, Dialect, Table, any_, func, insert, literal, select
 
+from monoize.infra.batches import SIZES, in_batches, marks, values_of
 from monoize.infra.db import Tx
 
 Convert = Callable[[Any], Any]
-
 _encoder: Final = msgspec.json.Encoder()
 
 
@@ -25,10 +26,12 @@ async def insert_many(tx: Tx, table: Table, rows: Sequence[Mapping[str, Any]]) -
     if dialect.name != "sqlite":
         await tx.execute(insert(table), [dict(row) for row in rows])
         return
-    statement, converts = _as_json(table, dialect, tuple(rows[0]))
+    insert_into, converts = _sqlite_insert(table, dialect, tuple(rows[0]))
     columns = [_column([row[name] for row in rows], convert) for name, convert in converts]
-    document = _encoder.encode(list(zip(*columns, strict=True)))
-    await tx.connection.exec_driver_sql(statement, (document.decode(),))
+    batches = in_batches(list(zip(*columns, strict=True)))
+    # One trip to the database for each size: under load a trip is what takes longest.
+    for size, of_size in itertools.groupby(batches, len):
+        await tx.connection.exec_driver_sql(insert_into[size], [values_of(batch) for batch in of_size])
 
 
 def _column(values: list[Any], convert: Convert | None) -> Sequence[Any]:
@@ -64,11 +67,10 @@ def is_one_of(tx: Tx, column: ColumnElement[Any], values: Collection[Any]) -> Co
 
 
 @functools.cache
-def _as_json(
+def _sqlite_insert(
     table: Table, dialect: Dialect, names: tuple[str, ...]
-) -> tuple[str, Sequence[tuple[str, Convert | None]]]:
-    """The statement, and for each column what turns a value into what the database stores."""
-    columns = ", ".join(names)
-    values = ", ".join(f"json_extract(value, '$[{place}]')" for place in range(len(names)))
+) -> tuple[Mapping[int, str], Sequence[tuple[str, Convert | None]]]:
+    """The statement for each number of rows, and for each column what turns a value into what is stored."""
+    insert_into = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES "
     converts = [(name, table.columns[name].type.dialect_impl(dialect).bind_processor(dialect)) for name in names]
-    return f"INSERT INTO {table.name} ({columns}) SELECT {values} FROM json_each(?)", converts
+    return {size: insert_into + marks(len(names), size) for size in SIZES}, converts

@@ -1,13 +1,16 @@
 """Where a request comes from, believing forwarding headers only from proxies that the operator named."""
 
+import functools
 import ipaddress
 from collections.abc import Sequence
+from typing import Final
 
 from monoize.base.errors import StartupProblem
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Headers = Sequence[tuple[bytes, bytes]]
 """As ASGI has them: the names in lower case."""
+_FORWARDING: Final = frozenset((b"forwarded", b"x-forwarded-for", b"x-real-ip"))
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -18,6 +21,7 @@ def parse_networks(texts: Sequence[str]) -> tuple[Network, ...]:
         raise StartupProblem(f"trusted_proxies: {problem}") from problem
 
 
+@functools.lru_cache(maxsize=4096)
 def parse_address(text: str) -> Address | None:
     """An address as proxies write it: bare, with a port or zone, bracketed, quoted. None when it is none."""
     text = text.strip().strip('"')
@@ -40,7 +44,8 @@ def client_address(peer: str | None, headers: Headers, trusted: Sequence[Network
     the other, and nobody can say which.
     """
     address = parse_address(peer) if peer else None
-    if address is None or not _within(address, trusted):
+    is_alone = not any(name in _FORWARDING for name, _ in headers)
+    if address is None or is_alone or not _within(address, trusted):
         return str(address) if address else None
     chains = _chains(headers)
     for step in range(1, max(map(len, chains), default=0) + 1):

@@ -27,10 +27,13 @@ BUSY_TIMEOUT_S: Final = 15
 STATEMENT_TIMEOUT_S: Final = 30
 CONNECT_TIMEOUT_S: Final = 5
 
-_READER_PRAGMAS: Final = (
+WRITER_CACHE_KB: Final = 16_384
+READER_CACHE_KB: Final = 2_048
+"""There are many of them, and the system keeps what they read as well."""
+
+_PRAGMAS: Final = (
     "PRAGMA foreign_keys = ON",
     f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000}",
-    "PRAGMA cache_size = -16384",
     # NORMAL in WAL mode cannot corrupt; FULL also keeps the last commit through a power cut, and money is here.
     "PRAGMA synchronous = FULL",
 )
@@ -162,8 +165,9 @@ def _sqlite_engine(dsn: Dsn, *, pool_size: int, writes: bool) -> AsyncEngine:
         cursor = connection.cursor()
         if writes:
             _use_wal(cursor)
-        for pragma in _READER_PRAGMAS:
+        for pragma in _PRAGMAS:
             cursor.execute(pragma)
+        cursor.execute(f"PRAGMA cache_size = -{WRITER_CACHE_KB if writes else READER_CACHE_KB}")
         if not writes:
             cursor.execute("PRAGMA query_only = ON")
         cursor.close()

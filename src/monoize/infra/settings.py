@@ -109,6 +109,11 @@ class Settings:
     max_body_bytes: int = _setting(
         1_048_576, "Largest request body of the control API, in bytes.", least=1024, most=104_857_600
     )
+    captures_enabled: bool = _setting(
+        False,
+        "Whether keys may have their requests kept whole, prompts and answers included, under data_dir/captures.",
+    )
+    capture_retention_days: int = _setting(1, "Days after which what was kept is deleted.", least=1, most=365)
     smtp_url: str = _setting("", "Mail server, smtp://user:password@host:587 or smtps://…", secret=True)
     mail_from: str = _setting("", "Sender address of mail.")
     log_level: Literal["debug", "info", "warning", "error"] = _setting("info", "Least severity to log.")

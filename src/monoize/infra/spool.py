@@ -20,10 +20,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, TypeVar
 
-import msgspec
 import structlog
 
 from monoize.base.errors import StartupProblem, Unavailable
+from monoize.infra.batches import SIZES, in_batches, marks, values_of
 
 log = structlog.get_logger(__name__)
 
@@ -33,12 +33,12 @@ COMMIT_MOST: Final = 5_000
 SLOTS_MOST: Final = 256
 
 _SCHEMA: Final = (
-    "CREATE TABLE IF NOT EXISTS in_flight (id TEXT PRIMARY KEY, content TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS in_flight (id TEXT PRIMARY KEY, content BLOB NOT NULL) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS finished (seq INTEGER PRIMARY KEY AUTOINCREMENT,"
-    " at_ms INTEGER NOT NULL, id TEXT NOT NULL, content TEXT NOT NULL)",
+    " at_ms INTEGER NOT NULL, id TEXT NOT NULL, content BLOB NOT NULL)",
     # What the database will never take: kept for a person to look at, out of the way of the others.
     "CREATE TABLE IF NOT EXISTS set_aside (seq INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, id TEXT NOT NULL,"
-    " content TEXT NOT NULL, reason TEXT NOT NULL)",
+    " content BLOB NOT NULL, reason TEXT NOT NULL)",
     "CREATE TABLE IF NOT EXISTS owner (name TEXT NOT NULL)",
     "INSERT INTO owner SELECT lower(hex(randomblob(16))) WHERE NOT EXISTS (SELECT 1 FROM owner)",
 )
@@ -49,10 +49,9 @@ _PRAGMAS: Final = (
     # What was acknowledged survives a power cut.
     "PRAGMA synchronous = FULL",
 )
-# One statement for a whole commit: one for each row would hand the interpreter over, and wait for it, each time.
-_PAIRS: Final = "SELECT json_extract(value, '$[0]') AS id, json_extract(value, '$[1]') AS content FROM json_each(?)"
-
-_encode: Final = msgspec.json.Encoder().encode
+_BEGIN: Final = {size: f"INSERT OR IGNORE INTO in_flight VALUES {marks(2, size)}" for size in SIZES}
+_FINISH: Final = {size: f"INSERT INTO finished (at_ms, id, content) VALUES {marks(3, size)}" for size in SIZES}
+_END: Final = {size: f"DELETE FROM in_flight WHERE id IN {marks(size, 1)}" for size in SIZES}
 
 Answer = TypeVar("Answer")
 Given = TypeVar("Given")
@@ -73,8 +72,7 @@ class SpoolBroken(Unavailable):
     hint = "An operator finds the reason in the server's log; a full disk is a common one."
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """`seq` counts the finished entries of this file; one in flight has none."""
 
     id: str
@@ -91,10 +89,9 @@ class Figures:
 
 
 class _Wish(NamedTuple):
-    """`row` is the id and the content as a JSON array."""
-
     verb: Verb
-    row: bytes
+    id: str
+    content: bytes
     done: "asyncio.Future[None]"
 
 
@@ -158,13 +155,19 @@ class Spool:
         """The request ended and this is to be posted, even if whoever asks for it is cancelled meanwhile."""
         await self._wish("finish", id, content)
 
+    async def record(self, id: str, content: bytes) -> None:
+        """To be posted without ever having been in flight, for it is over already."""
+        if self._finished >= self._finished_most:
+            raise SpoolFull
+        await self._wish("finish", id, content)
+
     async def abandon(self, id: str) -> None:
         """The request ended and nothing is to be posted."""
         await self._wish("abandon", id, b"")
 
     async def oldest(self, most: int, *, posted: Entry | None = None) -> Sequence[Entry]:
         """The finished entries that have waited longest, after everything up to `posted` is forgotten."""
-        query = "SELECT id, content, seq FROM finished ORDER BY seq LIMIT ?"
+        query = "SELECT id, CAST(content AS BLOB), seq FROM finished ORDER BY seq LIMIT ?"
 
         def forget_and_find(connection: sqlite3.Connection) -> Sequence[Entry]:
             if posted:
@@ -191,7 +194,7 @@ class Spool:
 
     async def left_in_flight(self) -> Sequence[Entry]:
         """What is in flight; asked before the first `begin`, that is what dead processes left."""
-        query = "SELECT id, content, 0 FROM in_flight ORDER BY id"
+        query = "SELECT id, CAST(content AS BLOB), 0 FROM in_flight ORDER BY id"
         return await self._ask(lambda connection: _entries(connection.execute(query)))
 
     async def figures(self) -> Figures:
@@ -209,7 +212,7 @@ class Spool:
 
     async def _wish(self, verb: Verb, id: str, content: bytes) -> None:
         done: asyncio.Future[None] = self._loop.create_future()
-        self._enqueue(_Wish(verb, _encode((id, content.decode())), done))
+        self._enqueue(_Wish(verb, id, content, done))
         await done
 
     async def _ask(self, ask: Callable[[sqlite3.Connection], Answer]) -> Answer:
@@ -261,26 +264,20 @@ class Spool:
         """All of them in one transaction; one entry's verbs come in the order in which they can."""
         if not wishes:
             return
-        wanted: dict[Verb, list[bytes]] = {"begin": [], "note": [], "finish": [], "abandon": []}
+        wanted: dict[Verb, list[_Wish]] = {"begin": [], "note": [], "finish": [], "abandon": []}
         for wish in wishes:
-            wanted[wish.verb].append(wish.row)
-        rows = {verb: f"[{b','.join(rows).decode()}]" for verb, rows in wanted.items() if rows}
+            wanted[wish.verb].append(wish)
         in_flight = finished = 0
+        now_ms = time.time_ns() // 1_000_000
         with _transaction(self._connection) as execute:
-            if "begin" in rows:
-                in_flight += execute(f"INSERT OR IGNORE INTO in_flight {_PAIRS}", (rows["begin"],)).rowcount
-            if "note" in rows:
-                said = f"UPDATE in_flight SET content = said.content FROM ({_PAIRS}) AS said"
-                execute(f"{said} WHERE in_flight.id = said.id", (rows["note"],))
-            if "finish" in rows:
-                finished += execute(
-                    f"INSERT INTO finished (at_ms, id, content) SELECT ?, id, content FROM ({_PAIRS})",
-                    (time.time_ns() // 1_000_000, rows["finish"]),
-                ).rowcount
-            for verb in ("finish", "abandon"):
-                if verb in rows:
-                    ended = f"DELETE FROM in_flight WHERE id IN (SELECT id FROM ({_PAIRS}))"
-                    in_flight -= execute(ended, (rows[verb],)).rowcount
+            for begun in in_batches([(wish.id, wish.content) for wish in wanted["begin"]]):
+                in_flight += execute(_BEGIN[len(begun)], values_of(begun)).rowcount
+            for wish in wanted["note"]:
+                execute("UPDATE in_flight SET content = ? WHERE id = ?", (wish.content, wish.id))
+            for done in in_batches([(now_ms, wish.id, wish.content) for wish in wanted["finish"]]):
+                finished += execute(_FINISH[len(done)], values_of(done)).rowcount
+            for ended in in_batches([wish.id for wish in wanted["finish"] + wanted["abandon"]]):
+                in_flight -= execute(_END[len(ended)], tuple(ended)).rowcount
         self._in_flight += in_flight
         self._finished += finished
 
@@ -368,8 +365,8 @@ def _owner(connection: sqlite3.Connection) -> str:
     return name
 
 
-def _entries(rows: Iterable[tuple[str, str, int]]) -> list[Entry]:
-    return [Entry(id, content.encode(), seq) for id, content, seq in rows]
+def _entries(rows: Iterable[tuple[str, bytes, int]]) -> list[Entry]:
+    return [Entry(*row) for row in rows]
 
 
 def _tell(outcomes: Sequence[_Outcome]) -> None:

@@ -9,11 +9,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from monoize.control.app import make_app
 from monoize.control.catalog import tasks as catalog_tasks
 from monoize.control.identity import tasks as identity_tasks
+from monoize.control.ledger import tasks as ledger_tasks
+from monoize.control.ledger.actions.live import LiveRequests
+from monoize.control.ledger.drivers.capture_files import CaptureFiles
+from monoize.control.ledger.services import Ledger
 from monoize.dashboard.app import add_pages
 from monoize.gateway.app import is_ours
 from monoize.infra.background import Background
 from monoize.infra.settings import Settings
-from monoize.main.gateway import open_gateway
+from monoize.main.gateway import captures_folder, open_gateway
 from monoize.main.house import open_house
 from monoize.main.money import open_money
 from monoize.main.prices import plant_prices
@@ -26,13 +30,19 @@ def make_application(settings: Settings) -> FastAPI:
             house, identity = await stack.enter_async_context(open_house(settings))
             await plant_prices(house)
             money = await stack.enter_async_context(open_money(settings, house))
-            gateway = await stack.enter_async_context(open_gateway(house, identity.authenticator, money))
+            gateway, sockets, upstreams = await stack.enter_async_context(
+                open_gateway(house, identity.authenticator, money)
+            )
             app.state.house, app.state.identity = house, identity
             app.state.spool, app.state.holds = money.spool, money.holds
-            app.state.gateway = gateway
+            app.state.gateway, app.state.sockets, app.state.upstreams = gateway, sockets, upstreams
+            app.state.bystanders = gateway.bystanders
+            live = LiveRequests(house.database, gateway.bystanders.under_way)
+            app.state.ledger = Ledger(live, CaptureFiles(captures_folder(settings)))
             background = Background()
             identity_tasks.schedule(background, house.database, identity.authenticator)
             catalog_tasks.schedule(background, house.database)
+            ledger_tasks.schedule(background, live)
             stack.push_async_callback(background.stop)
             yield
 
@@ -49,6 +59,7 @@ class Door:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         inside: ASGIApp = self._app
-        if scope["type"] == "http" and is_ours(scope["path"]):
-            inside = self._app.state.gateway
+        if scope["type"] != "lifespan" and is_ours(scope["path"]):
+            state = self._app.state
+            inside = state.gateway if scope["type"] == "http" else state.sockets
         await inside(scope, receive, send)

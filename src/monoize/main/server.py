@@ -5,10 +5,11 @@ Settings, then the port, then the house: what can fail fails before anything is 
 
 import asyncio
 import contextlib
+import functools
 import signal
 import socket
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Any, Final
 
 import uvicorn
 import uvloop
@@ -20,9 +21,12 @@ from monoize.control.edge.house import House
 from monoize.control.identity.actions import first_account
 from monoize.control.identity.services import Identity
 from monoize.infra import log
+from monoize.infra.alarm import Alarm
 from monoize.infra.settings import Settings
 from monoize.main.application import Door, make_application
 from monoize.main.garbage import collect_seldom
+from monoize.main.http1.connection import Connection
+from monoize.main.websockets import SPOKEN
 
 KEEP_ALIVE_S: Final = 75
 BACKLOG: Final = 2048
@@ -42,7 +46,7 @@ def serve(settings: Settings, say: Say) -> None:
 
 async def _serve(settings: Settings, listener: socket.socket, say: Say) -> None:
     app = make_application(settings)
-    server = _Server(_config(Door(app), settings))
+    server = _Server(_config(Door(app), settings), stops=lambda: app.state.ledger.live.close())
     server.obey_signals()
     try:
         async with app.router.lifespan_context(app):
@@ -56,6 +60,15 @@ async def _serve(settings: Settings, listener: socket.socket, say: Say) -> None:
 
 class _Server(uvicorn.Server):
     """uvicorn's server; it hears the signals that stop it from the first moment of the start, not only later."""
+
+    def __init__(self, config: uvicorn.Config, *, stops: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._stops = stops
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Streams that never end by themselves would be waited for.
+        self._stops()
+        await super().shutdown(sockets)
 
     def obey_signals(self) -> None:
         starting = asyncio.current_task()
@@ -75,12 +88,12 @@ class _Server(uvicorn.Server):
 
 
 def _config(app: Door, settings: Settings) -> uvicorn.Config:
+    connection: Any = functools.partial(Connection, alarm=Alarm(asyncio.get_running_loop()))
     return uvicorn.Config(
         app,
         lifespan="off",
         loop="none",
-        http="httptools",
-        ws="none",
+        http=connection,
         log_config=None,
         access_log=False,
         proxy_headers=False,
@@ -89,6 +102,7 @@ def _config(app: Door, settings: Settings) -> uvicorn.Config:
         timeout_keep_alive=KEEP_ALIVE_S,
         limit_concurrency=MOST_CONNECTIONS,
         timeout_graceful_shutdown=settings.shutdown_grace_s,
+        **SPOKEN,
     )
 
 

@@ -21,6 +21,7 @@ PATHS = {
     "chat_completion": "/v1/chat/completions",
     "messages": "/v1/messages",
     "gemini": "/v1beta/models/m:generateContent",
+    "replicate": "/v1/predictions",
     "echo": "/v1/echo",
 }
 
@@ -69,5 +70,5 @@ def test_every_type_can_be_stored_and_has_somebody_s_prices():
 def test_no_preset_s_address_repeats_a_version(preset: Preset):
     address = endpoint(preset.base_url, PATHS[preset.type])
 
-    assert 1 == len(re.findall(r"/v1(?:beta)?(?=/)", address)), address
+    assert 1 == len(re.findall(r"/v[0-9]+(?:beta)?(?=/)", address)), address
     assert preset.price_provider == preset.price_provider.lower()

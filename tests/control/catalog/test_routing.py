@@ -10,9 +10,25 @@ from sqlalchemy import insert, update
 from support.price_book import pico
 
 from monoize.base.clock import utc_now
-from monoize.contract.snapshot import MULTIPLIER_ONE, Breaker, Channel, Offer, Provider, Timeouts, TypeOverride
+from monoize.contract.snapshot import (
+    MULTIPLIER_ONE,
+    Affinity,
+    Breaker,
+    Channel,
+    Offer,
+    Probing,
+    Provider,
+    Timeouts,
+    TypeOverride,
+)
 from monoize.control.catalog.actions import routing
-from monoize.control.catalog.model.providers import BreakerOverrides, ModelEntry, TimeoutOverrides
+from monoize.control.catalog.model.providers import (
+    AffinityOverrides,
+    BreakerOverrides,
+    ModelEntry,
+    ProbeOverrides,
+    TimeoutOverrides,
+)
 from monoize.control.catalog.model.providers import TypeOverride as Overridden
 from monoize.control.catalog.tables import (
     ai_models,
@@ -31,7 +47,13 @@ def selects(seen: list[str]) -> list[str]:
 async def test_a_provider_is_heard_of_as_it_was_described(upstreams: Upstreams):
     made = await upstreams.create(
         "upstream",
-        channel("a", weight=3, breaker=BreakerOverrides(failures=9, cooldown_s=7)),
+        channel(
+            "a",
+            weight=3,
+            breaker=BreakerOverrides(failures=9, cooldown_s=7),
+            probe=ProbeOverrides(interval_s=5),
+            affinity=AffinityOverrides(idle_s=60, mode="prefer_higher_priority", failback_s=0),
+        ),
         channel("b", type="gemini", credential=None, models=(ModelEntry("gpt-5", "else", 2), ModelEntry("own"))),
         models=(ModelEntry("gpt-5", None, 1_500_000_000), ModelEntry("mini", "gpt-5-mini")),
         groups=("team-a",),
@@ -41,11 +63,13 @@ async def test_a_provider_is_heard_of_as_it_was_described(upstreams: Upstreams):
         per_model_circuit_break=True,
         type_overrides=(Overridden("z*", "messages"), Overridden("a*", "echo")),
         timeouts=TimeoutOverrides(connect_ms=1, total_ms=4),
+        probe=ProbeOverrides(interval_s=9, successes=2, model="mini"),
     )
     theirs = {"gpt-5": Offer("gpt-5", 1_500_000_000), "mini": Offer("gpt-5-mini", MULTIPLIER_ONE)}
     a, b = made.record.channels
+    (found,) = await upstreams.load()
 
-    assert [
+    assert (
         Provider(
             id=made.record.id,
             name="upstream",
@@ -59,6 +83,8 @@ async def test_a_provider_is_heard_of_as_it_was_described(upstreams: Upstreams):
                     offers=theirs,
                     price_provider="openai",
                     breaker=Breaker(failures=9, window_s=30, cooldown_s=7, rate_limit_cooldown_s=15),
+                    probing=Probing(interval_s=5, successes=2, model="mini"),
+                    affinity=Affinity(idle_s=60, mode="prefer_higher_priority", failback_s=0),
                     credential=CREDENTIAL,
                 ),
                 Channel(
@@ -70,6 +96,8 @@ async def test_a_provider_is_heard_of_as_it_was_described(upstreams: Upstreams):
                     offers={**theirs, "gpt-5": Offer("else", 2), "own": Offer("own", MULTIPLIER_ONE)},
                     price_provider="google",
                     breaker=Breaker(3, 30, 60, 15),
+                    probing=Probing(interval_s=9, successes=2, model="mini"),
+                    affinity=Affinity(1_800, "sticky", 300),
                 ),
             ),
             groups=frozenset({"team-a"}),
@@ -79,8 +107,10 @@ async def test_a_provider_is_heard_of_as_it_was_described(upstreams: Upstreams):
             breaks_per_model=True,
             type_overrides=(TypeOverride("z*", "messages"), TypeOverride("a*", "echo")),
             timeouts=Timeouts(connect_ms=1, total_ms=4),
+            revision=found.revision,
         )
-    ] == list(await upstreams.load())
+        == found
+    )
     assert CREDENTIAL not in repr(await upstreams.load())
 
 
@@ -90,6 +120,46 @@ async def test_unlimited_tries_and_no_breaker(upstreams: Upstreams):
 
     assert (None, 1, None) == (found.tries_most, found.tries_per_channel, found.channels[0].breaker)
     assert Timeouts() == found.timeouts
+
+
+async def test_whether_a_channel_is_asked_is_said_by_itself_its_provider_or_the_house(upstreams: Upstreams):
+    on, off = ProbeOverrides(enabled=True), ProbeOverrides(enabled=False)
+    affine = AffinityOverrides(enabled=False)
+    for name, theirs in (("house", ProbeOverrides()), ("on", on), ("off", off)):
+        inheriting, yes = channel("a", affinity=affine), channel("b", probe=on)
+        await upstreams.create(name, inheriting, yes, channel("c", probe=off), probe=theirs)
+
+    assert {"house": [True, True, False], "on": [True, True, False], "off": [False, True, False]} == {
+        found.name: [each.probing is not None for each in found.channels] for found in await upstreams.load()
+    }
+    assert [False, True, True] == [each.affinity is not None for each in (await upstreams.load())[0].channels]
+
+
+async def test_a_provider_has_another_revision_after_every_change_of_it_and_no_other(upstreams: Upstreams):
+    made, other = (
+        await upstreams.create("upstream", channel("a"), models=models("m")),
+        await upstreams.create("other"),
+    )
+
+    async def revisions() -> tuple[int, int]:
+        first, second = sorted(await upstreams.load(), key=lambda found: found.name != "upstream")
+        return first.revision, second.revision
+
+    first = await revisions()
+    assert first == await revisions()
+    seen = {first[0]}
+    await upstreams.update(made, max_retries=1)
+    seen.add((await revisions())[0])
+    await upstreams.update(made, models=models("n"))
+    seen.add((await revisions())[0])
+    await upstreams.update_channel(made, 0, weight=7)
+    seen.add((await revisions())[0])
+    await upstreams.update(made, enabled=False)
+    await upstreams.update(made, enabled=True)
+    seen.add((await revisions())[0])
+    assert 5 == len(seen)
+    assert first[1] == (await revisions())[1]
+    assert other.record.name == "other"
 
 
 async def test_whose_prices_they_are_is_said_by_the_channel_the_provider_or_the_type(upstreams: Upstreams):
@@ -170,7 +240,7 @@ async def test_loading_takes_as_many_queries_for_many_as_for_one_and_names_no_ol
         assert 6 == len(await upstreams.load())
 
     assert [] == [statement for statement in for_many if LEGACY.search(statement)]
-    assert 5 == len(selects(for_one)) == len(selects(for_many))
+    assert 6 == len(selects(for_one)) == len(selects(for_many))
 
 
 async def test_the_sql_of_every_verb_names_no_older_table(upstreams: Upstreams):

@@ -298,7 +298,7 @@ async def test_a_budget_is_a_whole_number_as_text_and_nothing_else(user: Client)
 
 
 async def test_a_limit_is_a_positive_whole_number(user: Client):
-    for field in ("requests_per_minute", "tokens_per_minute", "max_concurrent"):
+    for field in ("requests_per_minute", "tokens_per_minute", "max_concurrent", "cache_ttl_s"):
         for limit in (0, -1, 2**31, 1.5, "1", True):
             refused = await user.post("/api/keys", json={"name": "laptop", field: limit})
             assert (422, "invalid_request") == refusal(refused), (field, limit)
@@ -313,6 +313,7 @@ async def test_a_limit_that_is_cleared_is_gone_and_the_rest_stays(user: Client):
         "max_concurrent": 1,
         "daily_budget_nano_usd": "1",
         "monthly_budget_nano_usd": "1",
+        "cache_ttl_s": 604_800,
     }
     created = (await made(user, model_limits=["gpt-*"], model_limits_enabled=True, **limits))["key"]
     path = f"/api/keys/{created['id']}"
@@ -336,3 +337,21 @@ async def test_when_a_key_was_last_used_is_written_in_time(house: RunningHouse, 
 
     used = dt.datetime.fromisoformat(granted(await user.get(path))["last_used_at"])
     assert before <= used <= utc_now()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"cache_ttl_s": 604_801}, {"request_capture_mode": "everything"}, {"request_capture_mode": None}],
+    ids=["kept too long", "unknown mode", "no mode"],
+)
+async def test_how_a_key_is_watched_is_one_of_what_there_is(user: Client, wrong: dict[str, Any]):
+    assert 422 == (await user.post("/api/keys", json={"name": "laptop", **wrong})).status_code
+
+
+async def test_how_a_key_is_watched_and_what_is_answered_once_more_is_off_until_it_is_wished(user: Client):
+    created = (await made(user))["key"]
+    assert ("off", None) == (created["request_capture_mode"], created["cache_ttl_s"])
+
+    wishes = {"request_capture_mode": "capture-all", "cache_ttl_s": 60}
+    changed = granted(await user.patch(f"/api/keys/{created['id']}", json=wishes))
+    assert wishes == {name: changed[name] for name in wishes}

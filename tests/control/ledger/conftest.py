@@ -21,3 +21,8 @@ async def sqlite_bench(sqlite: str) -> AsyncIterator[Bench]:
     opened = await open_database(dsn.parse(sqlite), pool_size=5)
     yield Bench(opened)
     await opened.close()
+
+
+@pytest.fixture
+def sqlite_database(sqlite_bench: Bench) -> Database:
+    return sqlite_bench.database

@@ -215,7 +215,7 @@ async def test_losing_the_connection_before_any_statement_leaves_all_or_nothing(
     assert [] == await bench.problems()
 
 
-async def test_a_batch_takes_as_many_statements_as_it_has_kinds_of_things_to_write_and_no_more(bench: Bench):
+async def test_a_batch_takes_a_few_statements_and_not_one_for_each_of_its_charges(bench: Bench):
     ada = await bench.user()
     await bench.charge(charge(ada, 1))
     seen: list[str] = []
@@ -229,7 +229,8 @@ async def test_a_batch_takes_as_many_statements_as_it_has_kinds_of_things_to_wri
     await bench.charge(*(charge(ada, 1) for _ in range(500)))
     event.remove(engine, "before_cursor_execute", note)
 
-    assert 8 >= len(seen), seen
+    # Eight kinds of things are read and written; SQLite takes the rows in five statements of a hundred.
+    assert 12 >= len(seen), seen
     assert -501 == await bench.balance(ada)
 
 

@@ -64,7 +64,7 @@ def asked(
         "at_ms": at_ms,
         "charge_nano": charge_of(costing.total_nano or 0, Multiplier.of_text(multiplier)),
         "cost_nano": costing.total_nano,
-        "breakdown": msgspec.Raw(msgspec.json.encode(Breakdown(costing, at_ms).as_json())),
+        "breakdown": msgspec.Raw(Breakdown(costing, at_ms).encoded()),
         "log": RequestLog(**about),
     }
     return Charged(**fields | (changes or {}))
@@ -144,6 +144,7 @@ async def test_a_row_says_what_its_owner_may_know_and_no_more(house: RunningHous
         is_stream=True,
         duration_ms=900,
         ttfb_ms=120,
+        cache_hit=False,
         request_ip="10.0.0.1",
         tried_providers_json=TRIED,
     )
@@ -166,6 +167,7 @@ async def test_a_row_says_what_its_owner_may_know_and_no_more(house: RunningHous
         "cache_creation_tokens": None,
         "reasoning_tokens": None,
         "charge_nano_usd": str(CHARGE),
+        "cache_hit": False,
         "error_code": None,
         "error_http_status": None,
         "duration_ms": 900,
@@ -489,7 +491,7 @@ def billed(usage: Usage, sheet: PriceSheet, factor: Multiplier, charge: int | No
         multiplier=str(factor),
         error_message=None,
         tried_json="[]",
-        breakdown_json=msgspec.json.encode(Breakdown(cost_of(usage, sheet), AT_MS).as_json()).decode(),
+        breakdown_json=Breakdown(cost_of(usage, sheet), AT_MS).encoded().decode(),
     )
     return bill_of(record, None, sees_behind=sees_behind)
 

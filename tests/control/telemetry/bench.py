@@ -67,11 +67,18 @@ def event(
         "id": new_id(),
         "request_id": new_id(),
         "user_id": new_id(),
-        "at_ms": at_ms + 5_000,
+        "at_ms": at_ms,
         "charge_nano": costing.total_nano or 0,
         "cost_nano": costing.total_nano,
-        "breakdown": msgspec.Raw(msgspec.json.encode(Breakdown(costing, at_ms, estimate_nano).as_json())),
+        "breakdown": msgspec.Raw(Breakdown(costing, at_ms, estimate_nano).encoded()),
         "log": RequestLog(model="sonnet"),
-        "call": ProviderCall.of(usage, costing, sheet.rates_for(usage), **about),
+        "call": ProviderCall(
+            usage=usage,
+            rates=sheet.rates_for(usage),
+            book=costing.book,
+            neurons=next((line for line in costing.lines if line.item == "neurons"), None),
+            estimate_nano=estimate_nano,
+            **about,
+        ),
     }
     return Charged(**fields | (changes or {}))

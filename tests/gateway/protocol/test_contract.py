@@ -84,7 +84,7 @@ def test_every_recording_can_be_told_to_every_caller(file: Path, caller: Dialect
     reason = response.finish.reason
     assert reason == again.finish.reason or ("other", "stop") == (reason, again.finish.reason)
     if caller is not dialect:
-        _accepted(caller, wire)
+        accepted(caller, wire)
 
 
 @st.composite
@@ -120,7 +120,7 @@ def test_whatever_comes_the_contract_is_kept_and_every_caller_is_told(dialect: D
         again = assert_contract(fed(caller.stream_decoder(), frames_of(wire)))
         assert (again is None) == (response is None or _ends_in_failure(caller, response))
         if caller is not dialect and again is not None:
-            _accepted(caller, wire)
+            accepted(caller, wire)
 
 
 def told(caller: Dialect, dialect: Dialect, events: Sequence[urp.StreamEvent]) -> list[bytes]:
@@ -129,7 +129,7 @@ def told(caller: Dialect, dialect: Dialect, events: Sequence[urp.StreamEvent]) -
     return [encoder.encode(event) for event in events]
 
 
-def _accepted(caller: Dialect, wire: bytes) -> None:
+def accepted(caller: Dialect, wire: bytes) -> None:
     match caller.name:
         case "chat":
             # OpenAI streams calls of custom tools; its own types know none.

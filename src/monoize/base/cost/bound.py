@@ -4,8 +4,10 @@ For any usage within the allowance whose cost is known, cost ≤ bound. None whi
 Neurons are bounded as their tokens count them; a provider that reports its own count may exceed that.
 """
 
-import dataclasses
-import itertools
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
 
 from monoize.base.cost.costing import (
     CODE_EXECUTION_PICO_PER_HOUR,
@@ -15,12 +17,15 @@ from monoize.base.cost.costing import (
     nano_neurons_of,
 )
 from monoize.base.cost.sheet import PriceSheet, Rates
-from monoize.base.cost.usage import QUANTITY_MOST, VARIANT_CHARS_MOST, IncompatibleFlags, InvalidUsage
+from monoize.base.cost.usage import VARIANT_CHARS_MOST, IncompatibleFlags, InvalidUsage, check_quantities
 from monoize.base.money import round_up
 
+_QUANTITIES: Final = ("input_tokens", "output_tokens", "web_searches", "code_seconds", "units")
+_NEITHER: Final = (False,)
+_EITHER: Final = (False, True)
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Allowance:
+
+class Allowance(msgspec.Struct, frozen=True, kw_only=True):
     """What a request may consume at most. Its flags are what was asked for; the response may grant less."""
 
     input_tokens: int = 0  # the whole prompt, as counted: nobody promises a cache hit
@@ -36,10 +41,9 @@ class Allowance:
     fast: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("input_tokens", "output_tokens", "web_searches", "code_seconds", "units"):
-            quantity = getattr(self, name)
-            if type(quantity) is not int or not 0 <= quantity <= QUANTITY_MOST:
-                raise InvalidUsage(field=name)
+        check_quantities(
+            _QUANTITIES, (self.input_tokens, self.output_tokens, self.web_searches, self.code_seconds, self.units)
+        )
         if len(self.variant) > VARIANT_CHARS_MOST:
             raise InvalidUsage(field="variant")
         if self.fast and self.batch:
@@ -58,13 +62,12 @@ def upper_bound(allowance: Allowance, sheet: PriceSheet) -> int | None:
     return dearest_nano
 
 
-def _rates_that_could_apply(allowance: Allowance, sheet: PriceSheet) -> list[Rates]:
+def _rates_that_could_apply(allowance: Allowance, sheet: PriceSheet) -> Iterator[Rates]:
     """What was asked for may be granted or not; a prompt may turn out shorter than it was counted."""
-    return [
-        sheet.rates_when(fast=fast, long=long, batch=allowance.batch, us_only=us_only)
-        for fast, us_only in itertools.product({False, allowance.fast}, {False, allowance.us_only})
-        for long in {False, sheet.is_long(allowance.input_tokens, fast=fast)}
-    ]
+    for fast in _EITHER if allowance.fast else _NEITHER:
+        for us_only in _EITHER if allowance.us_only else _NEITHER:
+            for long in _EITHER if sheet.is_long(allowance.input_tokens, fast=fast) else _NEITHER:
+                yield sheet.rates_when(fast=fast, long=long, batch=allowance.batch, us_only=us_only)
 
 
 def _most_by(rates: Rates, allowance: Allowance, sheet: PriceSheet) -> int | None:
@@ -75,6 +78,8 @@ def _most_by(rates: Rates, allowance: Allowance, sheet: PriceSheet) -> int | Non
         total_nano = _nano("neurons", nano_neurons, rates.neuron_pico)
     else:
         total_nano = _most_for_tokens(rates, allowance)
+    if not (allowance.web_searches or allowance.code_seconds or allowance.units):
+        return total_nano
     sold = sheet.units.get(allowance.variant)
     parts = (
         total_nano,

@@ -5,9 +5,21 @@ What is read back is recomputed; a document that does not agree with itself in e
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, Final, TypeVar, get_args
+from typing import Any, Final, Literal, TypeVar, get_args
 
-from monoize.base.cost.costing import MEASURES, Costing, Line, line_of, taken_by, total_of
+import msgspec
+
+from monoize.base.cost.costing import (
+    MEASURES,
+    Costing,
+    Item,
+    Line,
+    Pools,
+    Unit,
+    line_of,
+    taken_by,
+    total_of,
+)
 from monoize.base.cost.price import Kind
 from monoize.base.cost.sheet import CostBook, CostWarning, Flag
 
@@ -29,28 +41,26 @@ class Breakdown:
     event_time_ms: int
     estimate_nano: int | None = None
 
-    def as_json(self) -> dict[str, Any]:
+    def encoded(self) -> bytes:
         costing = self.costing
-        return {
-            "v": VERSION,
-            "currency": "USD",
-            "price_id": costing.price_id,
-            "book": costing.book,
-            "event_time": self.event_time_ms,
-            "kind": costing.kind,
-            "flags": {
-                **{flag: flag in costing.flags for flag in FLAGS},
-                "ttl_split": "assumed" if "ttl_split_assumed" in costing.warnings else "reported",
-            },
-            "warnings": list(costing.warnings),
-            "lines": [_line_as_json(line) for line in costing.lines],
-            "free": {
-                "nano_neurons": costing.free.nano_neurons,
-                "code_seconds": costing.free.code_seconds,
-            },
-            "total_nano": costing.total_nano,
-            "estimate_nano": self.estimate_nano,
-        }
+        return _encoder.encode(
+            _Document(
+                price_id=costing.price_id,
+                book=costing.book,
+                event_time=self.event_time_ms,
+                kind=costing.kind,
+                flags=_flags(costing) if costing.flags or costing.warnings else _NO_FLAGS,
+                warnings=costing.warnings,
+                lines=[_written(line) for line in costing.lines],
+                free=costing.free,
+                total_nano=costing.total_nano,
+                estimate_nano=self.estimate_nano,
+            )
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        document: dict[str, Any] = msgspec.json.decode(self.encoded())
+        return document
 
     @classmethod
     def of_json(cls, document: Mapping[str, Any]) -> "Breakdown":
@@ -91,18 +101,60 @@ class Breakdown:
         )
 
 
-def _line_as_json(line: Line) -> dict[str, Any]:
+class _Flags(msgspec.Struct, frozen=True):
+    batch: bool = False
+    us_only: bool = False
+    fast: bool = False
+    long_context: bool = False
+    ttl_split: Literal["reported", "assumed"] = "reported"
+
+
+class _Line(msgspec.Struct, frozen=True):
+    item: Item
+    qty: int
+    unit: Unit
+    rate_pico: int | None
+    mult_bp: tuple[int, ...]
+    nano: int | None
+    # For how many the rate is, where it is not for one.
+    per: int | msgspec.UnsetType = msgspec.UNSET
+
+
+class _Document(msgspec.Struct, frozen=True, kw_only=True):
+    """How it is written, in the order in which people read it."""
+
+    v: int = VERSION
+    currency: str = "USD"
+    price_id: str | None
+    book: CostBook
+    event_time: int
+    kind: Kind | None
+    flags: _Flags
+    warnings: tuple[CostWarning, ...]
+    lines: list[_Line]
+    free: Pools
+    total_nano: int | None
+    estimate_nano: int | None
+
+
+_NO_FLAGS: Final = _Flags()
+_encoder: Final = msgspec.json.Encoder()
+
+
+def _flags(costing: Costing) -> _Flags:
+    return _Flags(
+        batch="batch" in costing.flags,
+        us_only="us_only" in costing.flags,
+        fast="fast" in costing.flags,
+        long_context="long_context" in costing.flags,
+        ttl_split="assumed" if "ttl_split_assumed" in costing.warnings else "reported",
+    )
+
+
+def _written(line: Line) -> _Line:
     unit, per = MEASURES[line.item]
-    rate_is_for = {} if per == 1 else {"per": per}
-    return {
-        "item": line.item,
-        "qty": line.quantity,
-        "unit": unit,
-        **rate_is_for,
-        "rate_pico": line.rate_pico,
-        "mult_bp": list(line.multipliers_bp),
-        "nano": line.nano,
-    }
+    for_how_many = msgspec.UNSET if per == 1 else per
+    return _Line(line.item, line.quantity, unit, line.rate_pico, line.multipliers_bp, line.nano, for_how_many)
 
 
 def _line_of_json(document: Mapping[str, Any], free: int) -> Line:

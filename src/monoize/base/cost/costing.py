@@ -4,9 +4,10 @@ Each line is rounded once, half up; the total is the sum of the lines. A quantit
 line and the total at None.
 """
 
-import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Final, Literal, NamedTuple
+
+import msgspec
 
 from monoize.base.cost.price import NO_MULTIPLIER_BP, Kind
 from monoize.base.cost.sheet import CostBook, CostWarning, Flag, PriceSheet, Rates
@@ -55,8 +56,7 @@ MEASURES: Final[Mapping[Item, Measure]] = {
 }
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Pools:
+class Pools(msgspec.Struct, frozen=True):
     """What is free of charge: of neurons for the account and UTC day, of code execution for its UTC month."""
 
     nano_neurons: int = 0
@@ -74,8 +74,7 @@ class Pools:
 EMPTY_POOLS: Final = Pools()
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Line:
+class Line(msgspec.Struct, frozen=True, omit_defaults=True):
     """(quantity - free) × rate × multipliers. A `rate_pico` of None is unknown, and then so is `nano`."""
 
     item: Item
@@ -90,8 +89,7 @@ class Line:
         return MEASURES[self.item].unit
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Costing:
+class Costing(msgspec.Struct, frozen=True):
     """The cost of one request and how it came about. `total_nano` is None while a rate that it needs is unknown."""
 
     lines: tuple[Line, ...]

@@ -7,7 +7,7 @@ import dataclasses
 from fractions import Fraction
 from typing import Final
 
-from monoize.base.cost.sheet import PriceSheet, Rates
+from monoize.base.cost.sheet import CostBook, Rates
 from monoize.base.cost.usage import Usage
 from monoize.base.money import decimal_text, round_half_up
 
@@ -52,11 +52,10 @@ class CacheUse:
         return round_half_up(self.savings.numerator, self.savings.denominator)
 
 
-def cache_use(usage: Usage, sheet: PriceSheet) -> CacheUse:
+def cache_use(usage: Usage, rates: Rates, book: CostBook) -> CacheUse:
     """At the rates that this request really paid, multipliers included."""
-    rates = sheet.rates_for(usage)
     total, read = usage.total_input_tokens, usage.cache_read_tokens
-    if rates.in_neurons or sheet.book == "subscription":
+    if rates.in_neurons or book == "subscription":
         return CacheUse(total, read)
     saved_pico = _saved_pico(usage, rates)
     if saved_pico is None:

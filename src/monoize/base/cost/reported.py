@@ -4,9 +4,10 @@ They disagree on what the prompt counts: Anthropic leaves cached tokens out, eve
 A count that is missing where it must be, or that contradicts another one, is refused with `invalid_usage`.
 """
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Final
+
+import msgspec
 
 from monoize.base.cost.usage import InvalidUsage, Usage
 
@@ -16,8 +17,7 @@ Report = Mapping[str, object]
 ITERATIONS_MOST: Final = 1_000
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(msgspec.Struct, frozen=True):
     """What a response tells outside its token counts."""
 
     web_searches: int = 0
@@ -147,8 +147,8 @@ def from_anthropic_iterations(report: Report, facts: Facts = NO_FACTS) -> tuple[
     if not all(isinstance(one, Mapping) for one in passes):
         raise InvalidUsage(field="iterations")
     shared = {name: report.get(name) for name in ("service_tier", "inference_geo", "speed")}
-    first = dataclasses.replace(facts, web_searches=_anthropic_searches(report, facts))
-    later = dataclasses.replace(facts, web_searches=0, code_seconds=0, milli_neurons=None)
+    first = msgspec.structs.replace(facts, web_searches=_anthropic_searches(report, facts))
+    later = msgspec.structs.replace(facts, web_searches=0, code_seconds=0, milli_neurons=None)
     return tuple(
         from_anthropic({**shared, **one, "server_tool_use": None}, later if place else first)
         for place, one in enumerate(passes)

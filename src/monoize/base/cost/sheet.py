@@ -10,6 +10,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal
 
+import msgspec
+
 from monoize.base.cost.price import BOOKS_BY_PRECEDENCE, NO_MULTIPLIER_BP, Book, Kind, Price
 from monoize.base.cost.usage import Usage
 from monoize.base.money import PICO_PER_NANO, round_half_up
@@ -25,8 +27,7 @@ Circumstances = tuple[bool, bool, bool, bool]
 """(fast, long, batch, us_only)"""
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Rates:
+class Rates(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What one kind of request pays: the rates before multipliers, and the multipliers of its token lines."""
 
     kind: Kind | None = None

@@ -3,8 +3,9 @@
 A quantity that cannot be one (negative, not whole, absurdly large) is refused with `invalid_usage`.
 """
 
-import dataclasses
 from typing import Final
+
+import msgspec
 
 from monoize.base.errors import BadRequest, Invalid
 
@@ -27,8 +28,7 @@ class IncompatibleFlags(BadRequest):
     code = "incompatible_flags"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
     """One provider request. Its five kinds of tokens are disjoint: `input_tokens` are those at full price."""
 
     input_tokens: int = 0
@@ -49,21 +49,20 @@ class Usage:
     ttl_split_assumed: bool = False  # cache writes came without their lifetime and count as 5 minutes
 
     def __post_init__(self) -> None:
-        quantities = (
-            self.input_tokens,
-            self.output_tokens,
-            self.cache_write_5m_tokens,
-            self.cache_write_1h_tokens,
-            self.cache_read_tokens,
-            self.reasoning_tokens,
-            self.web_searches,
-            self.code_seconds,
-            self.units,
+        check_quantities(
+            _QUANTITIES,
+            (
+                self.input_tokens,
+                self.output_tokens,
+                self.cache_write_5m_tokens,
+                self.cache_write_1h_tokens,
+                self.cache_read_tokens,
+                self.reasoning_tokens,
+                self.web_searches,
+                self.code_seconds,
+                self.units,
+            ),
         )
-        for place, quantity in enumerate(quantities):
-            # bool is an int to Python, and True is not one token.
-            if type(quantity) is not int or not 0 <= quantity <= QUANTITY_MOST:
-                raise InvalidUsage(field=_QUANTITIES[place])
         if self.milli_neurons is not None and (
             type(self.milli_neurons) is not int or not 0 <= self.milli_neurons <= MILLI_NEURONS_MOST
         ):
@@ -87,6 +86,15 @@ class Usage:
         return self.input_tokens + self.cache_write_5m_tokens + self.cache_write_1h_tokens + self.cache_read_tokens
 
 
+def check_quantities(names: tuple[str, ...], quantities: tuple[int, ...]) -> None:
+    # bool is an int to Python, and True is not one token.
+    if set(map(type, quantities)) == _ONLY_INT and min(quantities) >= 0 and max(quantities) <= QUANTITY_MOST:
+        return
+    for name, quantity in zip(names, quantities, strict=True):
+        if type(quantity) is not int or not 0 <= quantity <= QUANTITY_MOST:
+            raise InvalidUsage(field=name)
+
+
 _QUANTITIES: Final = (
     "input_tokens",
     "output_tokens",
@@ -98,3 +106,4 @@ _QUANTITIES: Final = (
     "code_seconds",
     "units",
 )
+_ONLY_INT: Final = {int}

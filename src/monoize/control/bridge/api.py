@@ -1,11 +1,12 @@
-"""/api/metrics: what waits and what is held, in the text format of Prometheus."""
+"""/api/metrics: what waits, what is held and what the gateway counts, in the text format of Prometheus."""
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Protocol
 
 from fastapi import APIRouter, Request
 from starlette.responses import PlainTextResponse
 
+from monoize.base.exposition import MEDIA_TYPE, single
 from monoize.base.principal import Call
 from monoize.control.edge.caller import requires
 from monoize.infra.holds import Holds, Snapshot
@@ -13,7 +14,11 @@ from monoize.infra.spool import Figures, Spool
 
 router = APIRouter(tags=["metrics"])
 
-MEDIA_TYPE = "text/plain; version=0.0.4"
+
+class Bystanders(Protocol):
+    """Those who look on while the gateway serves."""
+
+    def figures(self) -> Iterator[str]: ...
 
 
 @router.get(
@@ -24,7 +29,8 @@ MEDIA_TYPE = "text/plain; version=0.0.4"
 async def metrics(request: Request, call: Annotated[Call, requires("metrics.read")]) -> PlainTextResponse:
     spool: Spool = request.app.state.spool
     holds: Holds = request.app.state.holds
-    lines = [*_lines(await spool.figures(), await holds.snapshot())]
+    bystanders: Bystanders = request.app.state.bystanders
+    lines = [*_lines(await spool.figures(), await holds.snapshot()), *bystanders.figures()]
     return PlainTextResponse("".join(lines), media_type=MEDIA_TYPE)
 
 
@@ -38,4 +44,4 @@ def _lines(spool: Figures, holds: Snapshot) -> Iterator[str]:
         ("holds_unposted", "Requests that were charged and are not in the ledger yet.", holds.unposted_count),
         ("budgets_open", "Budgets that requests are counted against.", holds.budget_count),
     ):
-        yield f"# HELP monoize_{name} {help}\n# TYPE monoize_{name} gauge\nmonoize_{name} {value}\n"
+        yield from single(name, "gauge", help, value)

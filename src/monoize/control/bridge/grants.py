@@ -7,8 +7,10 @@ from monoize.base.clock import utc_now
 from monoize.base.errors import Refusal, Unavailable
 from monoize.base.money import Multiplier
 from monoize.contract.grant import Grant
+from monoize.contract.snapshot import Redirect
 from monoize.control.identity.actions import balances
 from monoize.control.identity.actions.key_holders import KeyHolder, holder_of
+from monoize.control.identity.model import allowed_transforms
 from monoize.infra.db import Database
 
 
@@ -44,12 +46,16 @@ def _grant(holder: KeyHolder, *, has_sub_account: bool) -> Grant:
         networks=tuple(key.ip_whitelist),
         groups=_groups(owner.allowed_groups, key.allowed_groups),
         multiplier_most=Multiplier.of_text(key.max_multiplier).billionths if key.max_multiplier else None,
+        redirects=tuple(Redirect(rule.pattern, rule.replace) for rule in key.model_redirects),
+        transforms=allowed_transforms(key.transforms, owner),
         has_sub_account=has_sub_account,
         requests_per_minute=key.requests_per_minute,
         tokens_per_minute=key.tokens_per_minute,
         concurrent_most=key.max_concurrent,
         daily_budget_nano=key.daily_budget_nano_usd,
         monthly_budget_nano=key.monthly_budget_nano_usd,
+        capture=key.request_capture_mode,
+        cache_ttl_s=key.cache_ttl_s,
     )
 
 

@@ -19,7 +19,9 @@ from monoize.infra.sealed import Seal
 
 log = structlog.get_logger(__name__)
 
-_RESTS_ON: Final = frozenset({"provider", "channel", "routing", "price", "price_list", "pending_price"})
+_RESTS_ON: Final = frozenset(
+    {"provider", "channel", "routing", "price", "price_list", "pending_price", "configuration"}
+)
 
 
 class Snapshots:
@@ -65,6 +67,8 @@ class Snapshots:
             providers=providers,
             prices=prices,
             output_most=await routing.output_most(tx, wanted),
+            redirects=await routing.redirects(tx),
+            suffixes=await routing.suffixes(tx),
         )
 
 

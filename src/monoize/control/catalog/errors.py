@@ -116,8 +116,54 @@ class InvalidProvider(Invalid):
     code = "invalid_provider"
 
 
+class SuffixTwice(Invalid):
+    """A suffix asks for one effort."""
+
+    code = "suffix_twice"
+    hint = "Name each suffix once."
+
+
 class CredentialNeeded(Invalid):
     """A channel that moves to another scheme, host or port needs its API key again."""
 
     code = "api_key_needed"
     hint = "Send `api_key` with the new `base_url`, or null if none is needed there."
+
+
+class InvalidConfiguration(Invalid):
+    """Something in the document cannot be applied; nothing of it was."""
+
+    code = "invalid_configuration"
+    hint = "Each entry of `errors` points at one member of the document."
+
+    @classmethod
+    def at(cls, place: str, message: str) -> "InvalidConfiguration":
+        """`place` within the document, such as providers/0/name."""
+        return cls(errors=[{"pointer": f"/body/document/{place}", "message": message}])
+
+
+class ModelNotOffered(Invalid):
+    """This channel does not offer that model."""
+
+    code = "model_not_offered"
+    hint = "Name one of its models, or of its provider's, as callers know them."
+
+
+class CredentialUnreadable(Conflict):
+    """The stored API key of this channel does not open."""
+
+    code = "api_key_unreadable"
+    hint = "Set it again; it was sealed with another master key, or changed by a hand."
+
+
+class GatewayElsewhere(Unavailable):
+    """This process serves no gateway that could ask an upstream."""
+
+    code = "gateway_elsewhere"
+
+
+class ConfigurationChanged(Conflict):
+    """Somebody has changed the configuration since this version of it."""
+
+    code = "configuration_changed"
+    hint = "Look again at what would change, and apply it with the version that you are told then."

@@ -392,7 +392,24 @@ routing = table(
     "routing",
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("generation", BigInteger, nullable=False),
+    # The rules for all requests.
+    Column("transforms", JSON, nullable=False, server_default=EMPTY_LIST),
     CheckConstraint("id = 1", name="single_row"),
+)
+
+# The first whose pattern matches a name says which model is meant.
+model_redirects = table(
+    "model_redirects",
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("pattern", text(128), nullable=False),
+    Column("model", text(191), nullable=False),
+)
+
+reasoning_suffixes = table(
+    "reasoning_suffixes",
+    Column("suffix", text(64), primary_key=True),
+    Column("effort", text(16), nullable=False),
+    CheckConstraint("effort IN ('none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max')", name="effort"),
 )
 
 # The three tables below are kept and editable for older tools; no routing code reads them.

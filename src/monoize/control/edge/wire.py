@@ -116,6 +116,13 @@ def _opened(cursor: str) -> str:
         raise BadCursor from None
 
 
+def _window(limit: int, cursor: str | None, form: re.Pattern[str]) -> Window:
+    opened = None if cursor is None else _opened(cursor)
+    if opened is not None and not form.fullmatch(opened):
+        raise BadCursor
+    return Window(limit, opened)
+
+
 def uuid_window(
     limit: Annotated[int, Query(ge=1, le=PAGE_MOST)] = 50,
     cursor: Annotated[str | None, Query(max_length=100)] = None,
@@ -147,12 +154,7 @@ def ranked_window(
     cursor: Annotated[str | None, Query(max_length=100)] = None,
 ) -> Window:
     """Paging over rows in an order that people gave them: by rank, and by id where ranks are equal."""
-    if cursor is None:
-        return Window(limit, None)
-    opened = _opened(cursor)
-    if not _RANKED.fullmatch(opened):
-        raise BadCursor
-    return Window(limit, opened)
+    return _window(limit, cursor, _RANKED)
 
 
 def moment_window(
@@ -160,9 +162,4 @@ def moment_window(
     cursor: Annotated[str | None, Query(max_length=100)] = None,
 ) -> Window:
     """Paging over rows in order of time: by milliseconds since 1970, and by UUID where those are equal."""
-    if cursor is None:
-        return Window(limit, None)
-    opened = _opened(cursor)
-    if not _MOMENT.fullmatch(opened):
-        raise BadCursor
-    return Window(limit, opened)
+    return _window(limit, cursor, _MOMENT)

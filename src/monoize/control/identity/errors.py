@@ -178,6 +178,13 @@ class GroupsNotAllowed(Invalid):
     code = "groups_not_allowed"
 
 
+class TransformNotAllowed(Forbidden):
+    """Only keys of administrators may have this transform."""
+
+    code = "transform_not_allowed"
+    hint = "`keys` in /api/transforms says on whose keys each may be put."
+
+
 class NoEmailAddress(Invalid):
     """This account has no e-mail address."""
 

@@ -9,6 +9,10 @@ from typing import Final, Literal
 
 from monoize.base.ids import fingerprint, new_secret
 from monoize.base.principal import Permission, Principal, Role, TokenRole, UserRole, permissions_of
+from monoize.contract.captures import CaptureMode
+from monoize.contract.transforms.rule import Rule
+from monoize.control.edge.redirects import ModelRedirect
+from monoize.control.edge.transforms import TransformRule, in_force, needs_administrator
 from monoize.control.edge.wire import NanoUsd
 from monoize.control.identity.errors import (
     GroupsNotAllowed,
@@ -17,6 +21,7 @@ from monoize.control.identity.errors import (
     NotYourself,
     RoleTooHigh,
     SuperAdminStays,
+    TransformNotAllowed,
     WeakPassword,
 )
 
@@ -124,11 +129,15 @@ class ApiKey:
     ip_whitelist: Sequence[str]
     allowed_groups: Sequence[str]
     max_multiplier: str | None
+    model_redirects: Sequence[ModelRedirect]
+    transforms: Sequence[TransformRule]
     requests_per_minute: int | None
     tokens_per_minute: int | None
     max_concurrent: int | None
     daily_budget_nano_usd: NanoUsd | None
     monthly_budget_nano_usd: NanoUsd | None
+    request_capture_mode: CaptureMode
+    cache_ttl_s: int | None
     created_at: dt.datetime
     updated_at: dt.datetime
 
@@ -294,6 +303,19 @@ def check_groups(wanted: Sequence[str], owners: Sequence[str]) -> None:
     """An owner with groups can only pass those on; an owner without any is not restricted."""
     if owners and not set(wanted) <= set(owners):
         raise GroupsNotAllowed(allowed=sorted(owners))
+
+
+def allowed_transforms(rules: Sequence[TransformRule], owner: User) -> tuple[Rule, ...]:
+    """Those in force on a key of this owner: what its role does not reach any more is left out."""
+    is_administrator = _RANK[owner.role] > 0
+    return tuple(rule for rule in in_force(rules) if is_administrator or not needs_administrator(rule))
+
+
+def check_transforms(rules: Sequence[TransformRule], owner: User) -> None:
+    for rule in rules:
+        enabled = dataclasses.replace(rule, enabled=True)
+        if not allowed_transforms([enabled], owner):
+            raise TransformNotAllowed(transform=rule.transform)
 
 
 def canonical_email(text: str) -> str | None:

@@ -128,6 +128,7 @@ api_keys = table(
     Column("max_concurrent", Integer),
     Column("daily_budget_nano_usd", NanoUsd),
     Column("monthly_budget_nano_usd", NanoUsd),
+    Column("cache_ttl_s", Integer),
     created_at(),
     updated_at(),
     CheckConstraint("enabled IN (0, 1)", name="enabled"),

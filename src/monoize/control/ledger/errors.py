@@ -1,6 +1,6 @@
 """The ways in which the ledger refuses."""
 
-from monoize.base.errors import Conflict, Invalid, NotFound, PaymentRequired
+from monoize.base.errors import Conflict, Invalid, NotFound, PaymentRequired, TooMany
 
 
 class InsufficientBalance(PaymentRequired):
@@ -21,6 +21,20 @@ class NoSuchRequest(NotFound):
 
     code = "request_not_found"
     hint = "A request is in the log within seconds after its end; its id is in the answer's x-request-id."
+
+
+class NoSuchCapture(NotFound):
+    """Nothing is kept of such a request."""
+
+    code = "capture_not_found"
+    hint = "Kept is what a key with a capture mode asks, while `captures_enabled` is set, for a short time."
+
+
+class TooManyStreams(TooMany):
+    """You watch as many streams as you may."""
+
+    code = "too_many_streams"
+    hint = "Close one that you do not need."
 
 
 class NotRefundable(Conflict):

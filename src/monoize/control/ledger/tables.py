@@ -115,6 +115,7 @@ request_logs = table(
     Column("affinity_hit", Integer),
     Column("affinity_key_hash", text(64)),
     Column("affinity_target", text(191)),
+    Column("cache_hit", Integer),
     Column("created_at", Timestamp, nullable=False),
     Column("created_at_unix_ms", BigInteger, nullable=False, index=True),
     Index(None, "user_id", "created_at_unix_ms"),

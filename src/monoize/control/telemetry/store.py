@@ -8,7 +8,9 @@ import msgspec
 from sqlalchemy import and_, bindparam, func, select, tuple_, update
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
+from monoize.base.cost.usage import Usage
 from monoize.base.money import NANO_PER_USD
+from monoize.contract.events import Charged, ProviderCall
 from monoize.control.telemetry.model import Cost, DayKey, DaySum, RecordedCall, total
 from monoize.control.telemetry.tables import agent_telemetry, telemetry_days
 from monoize.infra.bulk import insert_many, is_one_of
@@ -20,6 +22,7 @@ _CACHE_5M_S: Final = 300
 _CACHE_1H_S: Final = 3600
 _days = telemetry_days.c
 _KEY: Final = DayKey._fields
+_encoder: Final = msgspec.json.Encoder()
 
 
 async def known(tx: Tx, ids: Collection[str]) -> set[str]:
@@ -33,23 +36,23 @@ async def add(tx: Tx, calls: Sequence[RecordedCall]) -> None:
     await insert_many(tx, agent_telemetry, [_row(call) for call in calls])
 
 
-def _row(call: RecordedCall) -> dict[str, Any]:
-    usage, cache, cost_nano, flags = call.usage, call.cache, call.costing.total_nano, call.costing.flags
-    neurons = call.line("neurons")
+def _row(recorded: RecordedCall) -> dict[str, Any]:
+    event, call, cache = recorded
+    usage, rates, cost_nano = call.usage, call.rates, event.cost_nano
     is_measured = not cache.unpriced_calls
     return {
-        "id": call.id,
-        "tenant_id": call.tenant_id,
+        "id": event.id,
+        "tenant_id": recorded.tenant_id,
         "session_id": call.session_id,
         "agent_id": call.agent_id,
-        "created_by": call.user_id,
+        "created_by": event.user_id,
         "metric_type": "llm",
         "metric_name": "request",
         "metric_value": 1.0,
         "unit": "call",
-        "severity": "warning" if call.has_failed else "info",
-        "timestamp": call.at_ms,
-        "metadata_json": _metadata(call),
+        "severity": "warning" if event.log is not None and event.log.status == "error" else "info",
+        "timestamp": event.at_ms,
+        "metadata_json": _metadata(event, call),
         "provider": call.provider,
         "model_used": call.model,
         "input_tokens": usage.input_tokens,
@@ -60,45 +63,45 @@ def _row(call: RecordedCall) -> dict[str, Any]:
         "is_batch": int(usage.batch),
         "is_us_only": int(usage.us_only),
         "is_fast_mode": int(usage.fast),
-        "is_long_context": int("long_context" in flags),
+        "is_long_context": int("long_context" in rates.flags),
         "tool_choice": call.tool_choice,
         "web_search_requests": usage.web_searches,
         "code_exec_seconds": usage.code_seconds,
         "cost_nano": cost_nano,
         "computed_cost_usd": _shown_usd(cost_nano),
         "cost_estimate": _shown_usd(call.estimate_nano),
-        "cost_breakdown_json": call.breakdown_json,
-        "pricing_source": call.costing.book,
+        "cost_breakdown_json": bytes(event.breakdown).decode(),
+        "pricing_source": call.book,
         "cache_hit_rate": float(cache.hit_rate),
         "cache_efficiency_score": float(cache.efficiency) if is_measured else None,
         "cache_cost_savings_usd": _shown_usd(cache.savings_nano) if is_measured else None,
         # Unknown, where the defaults of the table would claim to know.
         "cache_breakpoints_used": None,
-        "cache_ttl_seconds": _longest_ttl_s(call),
-        "input_rate_per_mtok": _shown_rate(call.rates.input_pico),
-        "output_rate_per_mtok": _shown_rate(call.rates.output_pico),
-        "cache_read_rate_per_mtok": _shown_rate(call.rates.cache_read_pico),
-        "cache_write_rate_per_mtok": _shown_rate(call.rates.cache_write_5m_pico or call.rates.cache_write_1h_pico),
+        "cache_ttl_seconds": _longest_ttl_s(usage),
+        "input_rate_per_mtok": _shown_rate(rates.input_pico),
+        "output_rate_per_mtok": _shown_rate(rates.output_pico),
+        "cache_read_rate_per_mtok": _shown_rate(rates.cache_read_pico),
+        "cache_write_rate_per_mtok": _shown_rate(rates.cache_write_5m_pico or rates.cache_write_1h_pico),
         # In thousandths: neurons are no whole numbers, and this column holds nothing else.
-        "neurons_used": call.milli_neurons,
-        "neuron_cost_usd": _shown_usd(neurons.nano) if neurons else None,
-        "neuron_rate_per_1k": _shown_neuron_rate(call.rates.neuron_pico),
+        "neurons_used": recorded.milli_neurons,
+        "neuron_cost_usd": _shown_usd(call.neurons.nano) if call.neurons else None,
+        "neuron_rate_per_1k": _shown_neuron_rate(rates.neuron_pico),
     }
 
 
-def _metadata(call: RecordedCall) -> str:
-    facts: dict[str, Any] = {"request_id": call.request_id}
+def _metadata(event: Charged, call: ProviderCall) -> str:
+    facts: dict[str, Any] = {"request_id": event.request_id}
     if call.usage.reasoning_tokens:
         facts["reasoning_tokens"] = call.usage.reasoning_tokens
-    if call.is_estimated:
+    if event.is_estimated:
         facts["estimated"] = True
-    return msgspec.json.encode(facts).decode()
+    return _encoder.encode(facts).decode()
 
 
-def _longest_ttl_s(call: RecordedCall) -> int | None:
-    if call.usage.cache_write_1h_tokens:
+def _longest_ttl_s(usage: Usage) -> int | None:
+    if usage.cache_write_1h_tokens:
         return _CACHE_1H_S
-    return _CACHE_5M_S if call.usage.cache_write_5m_tokens else None
+    return _CACHE_5M_S if usage.cache_write_5m_tokens else None
 
 
 # Columns for people to look at; nothing is ever added up from them.

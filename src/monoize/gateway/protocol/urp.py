@@ -8,19 +8,26 @@ Conversation between equal protocols does not come through here: its bytes pass 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeGuard, get_args
 
 import msgspec
 
 Json = dict[str, Any]
-Protocol = Literal["chat", "responses", "messages", "gemini"]
-"""The wire protocols that a caller may speak, and a channel."""
+Conversation = Literal["chat", "responses", "messages", "gemini"]
+"""The wire protocols in which one speaks with a model."""
+Protocol = Literal[Conversation, "compact", "embeddings", "images", "image_edits", "replicate"]
+"""All that a caller may speak, or a channel: beside conversations what is asked once and answered whole."""
 Role = Literal["system", "developer", "user", "assistant"]
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 ToolKind = Literal["function", "custom"]
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "other"]
 
 NO_EXTRA: Final[Mapping[str, Any]] = {}
+_CONVERSATIONS: Final = frozenset(get_args(Conversation))
+
+
+def is_conversation(protocol: Protocol) -> TypeGuard[Conversation]:
+    return protocol in _CONVERSATIONS
 
 
 # Where the bytes of an image, a sound or a file are.

@@ -6,7 +6,7 @@ An end that nobody announced is never taken for the end. One task reads; whoever
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, NoReturn, Protocol
 
 from monoize.gateway.upstream.errors import BodyTooLarge, UpstreamProblem
@@ -23,7 +23,18 @@ class Source(Protocol):
 
 
 class Answer:
-    __slots__ = ("_is_complete", "_loop", "_pieces", "_problem", "_source", "_waiter", "headers", "size", "status")
+    __slots__ = (
+        "_is_complete",
+        "_loop",
+        "_pieces",
+        "_problem",
+        "_source",
+        "_waiter",
+        "headers",
+        "listener",
+        "size",
+        "status",
+    )
 
     def __init__(self, source: Source, loop: asyncio.AbstractEventLoop) -> None:
         self.status = 0
@@ -31,6 +42,8 @@ class Answer:
         """Names in lower case."""
         self.size = 0
         """How much of the body has arrived and was not taken yet."""
+        self.listener: Callable[[bytes], None] | None = None
+        """Hears every piece that is taken."""
         self._source: Source | None = source
         self._loop = loop
         self._pieces: list[bytes] = []
@@ -124,6 +137,8 @@ class Answer:
         chunk = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
         self._pieces.clear()
         self.size = 0
+        if self.listener is not None:
+            self.listener(chunk)
         return chunk
 
     async def _wait(self) -> None:

@@ -15,9 +15,9 @@ from typing import Final, Protocol, cast
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from monoize.contract.snapshot import Timeouts
-from monoize.gateway.upstream.alarm import Alarm
 from monoize.gateway.upstream.answer import Answer
 from monoize.gateway.upstream.errors import Kind, Malformed, Stale, TooLarge, Truncated, UpstreamProblem
+from monoize.infra.alarm import Alarm
 
 READ_BYTES: Final = 64 * 1024
 BUFFERED_MOST: Final = 256 * 1024

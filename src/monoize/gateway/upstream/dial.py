@@ -56,12 +56,13 @@ class Dialer:
 
     async def _connect(self, target: Target, connection: Connection) -> None:
         # Addresses are tried in turn: asyncio's race of them loses a socket when it is cancelled, uvloop has none.
+        where = target.address or target.host
         if not target.is_tls:
-            await self._loop.create_connection(lambda: connection, target.host, target.port)
+            await self._loop.create_connection(lambda: connection, where, target.port)
             return
         wire = TlsWire(connection, self._ssl_context, target.host, loop=self._loop, buffer=self._buffer)
         try:
-            await self._loop.create_connection(lambda: wire, target.host, target.port)
+            await self._loop.create_connection(lambda: wire, where, target.port)
             await wire.opened()
         except BaseException:
             wire.abort()

@@ -10,11 +10,11 @@ import contextlib
 import ssl
 from collections import OrderedDict, deque
 
-from monoize.gateway.upstream.alarm import Alarm
 from monoize.gateway.upstream.connection import READ_BYTES, Connection
 from monoize.gateway.upstream.dial import Dialer, Until
 from monoize.gateway.upstream.errors import UpstreamProblem
 from monoize.gateway.upstream.target import Target
+from monoize.infra.alarm import Alarm
 
 Grant = Connection | UpstreamProblem | None
 """What who waited gets: a connection that is free, a problem, or, with None, a slot to open one in."""

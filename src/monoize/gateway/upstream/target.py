@@ -28,6 +28,12 @@ class Target:
     """What `host:` says."""
     origin: str
     """Its name: equal for equal targets."""
+    address: str | None = None
+    """The IP address to which it was tied; None: whatever its host resolves to."""
+
+    def tied_to(self, address: str) -> "Target":
+        """It is who its certificate says it is, and nowhere else than there."""
+        return dataclasses.replace(self, address=address, origin=f"{self.origin}@{address}")
 
     @classmethod
     def of(cls, url: str) -> tuple["Target", str]:

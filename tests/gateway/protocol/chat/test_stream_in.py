@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from support.chat_cases import (
     decoded,
     events_of,
+    nodes,
     said,
     streamed,
     text,
@@ -255,3 +256,11 @@ def test_what_comes_after_the_reason_still_counts():
     response = assert_contract(events)
     assert response is not None
     assert ([text("ab")], "length") == (list(response.output), response.finish.reason)
+
+
+def test_a_call_stays_what_it_was_told_to_be():
+    begun = {"index": 0, "id": "call_1", "type": "function", "function": {"name": "look", "arguments": "{"}}
+    more = {"index": 0, "type": "custom", "custom": {"input": "}"}, "function": {"arguments": "}"}}
+    (call,) = nodes({"tool_calls": [begun]}, {"tool_calls": [more]})
+    assert isinstance(call, urp.ToolCall)
+    assert ("function", "{}") == (call.kind, call.arguments)

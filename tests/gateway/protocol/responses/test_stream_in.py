@@ -254,6 +254,18 @@ def test_arguments_told_before_the_call_are_not_lost():
     assert ['{"a":1}'] == [node.arguments for node in output_of(*told, completed())]
 
 
+def test_parts_of_a_message_that_has_ended_are_not_heard():
+    ended = {"type": "message", "role": "assistant", "id": "msg", "content": []}
+    part = {"type": "output_text", "text": "late", "annotations": []}
+    told = [
+        frame("response.output_item.done", output_index=0, item=ended),
+        frame("response.content_part.added", output_index=0, content_index=0, part=part),
+        frame("response.output_text.delta", output_index=0, content_index=0, delta="late"),
+        frame("response.content_part.done", output_index=0, content_index=0, part=part),
+    ]
+    assert [] == output_of(*told, completed())
+
+
 def test_whole_texts_replace_what_was_pieced_together_and_nothing_erases_something():
     delta = frame("response.output_text.delta", output_index=0, content_index=0, delta="piec")
     whole = frame("response.output_text.done", output_index=0, content_index=0, text="whole")

@@ -74,10 +74,8 @@ async def create_provider(change: Change, seal: Seal, draft: ProviderDraft) -> P
     if len(ranks) >= PROVIDERS_MOST:
         raise TooManyProviders
     await _check_name_is_free(change.tx, draft)
-    draft, provider_id = _with_channel_ids(draft, {}), new_id()
-    await providers.add(change.tx, provider_id, ranks[-1].priority + 1 if ranks else 0, draft)
-    for channel in draft.channels:
-        await _add_channel(change.tx, seal, provider_id, channel)
+    draft = with_channel_ids(draft, {})
+    provider_id = await add(change.tx, seal, draft, priority=ranks[-1].priority + 1 if ranks else 0)
     change.record("provider.create", "provider", provider_id, name=draft.name, **_differences({}, draft))
     return await get_provider(change.tx, seal, provider_id)
 
@@ -87,8 +85,8 @@ async def update_provider(change: Change, seal: Seal, provider_id: str, values: 
     await providers.lock(change.tx)
     before = await providers.get(change.tx, provider_id)
     known = {channel.id: channel for channel in before.channels}
-    after = _with_channel_ids(dataclasses.replace(before.draft(), **values), known)
-    await _write(change.tx, seal, before, after)
+    after = with_channel_ids(dataclasses.replace(before.draft(), **values), known)
+    await write(change.tx, seal, before, after)
     facts = {"changed": _changed(ProviderSettings, before, after), **_differences(known, after)}
     change.record("provider.update", "provider", provider_id, name=after.name, **facts)
     return await get_provider(change.tx, seal, provider_id)
@@ -118,7 +116,7 @@ async def add_channel(change: Change, seal: Seal, provider_id: str, channel: Cha
     before = await providers.get(change.tx, provider_id)
     new = dataclasses.replace(channel, id=new_id())
     draft = before.draft()
-    await _write(change.tx, seal, before, dataclasses.replace(draft, channels=(*draft.channels, new)))
+    await write(change.tx, seal, before, dataclasses.replace(draft, channels=(*draft.channels, new)))
     change.record("channel.create", "channel", new.id, **_named(provider_id, new))
     return await get_provider(change.tx, seal, provider_id)
 
@@ -132,7 +130,7 @@ async def update_channel(
     channel = before.channel(channel_id)
     after = dataclasses.replace(channel.draft(), **values)
     others = tuple(each for each in before.draft().channels if each.id != channel_id)
-    await _write(change.tx, seal, before, dataclasses.replace(before.draft(), channels=(*others, after)))
+    await write(change.tx, seal, before, dataclasses.replace(before.draft(), channels=(*others, after)))
     changed = _changed(ChannelSettings, channel, after)
     change.record("channel.update", "channel", channel_id, **_named(provider_id, after), changed=changed)
     return await get_provider(change.tx, seal, provider_id)
@@ -145,8 +143,17 @@ async def delete_channel(change: Change, provider_id: str, channel_id: str) -> N
     change.record("channel.delete", "channel", channel_id, provider_id=provider_id, name=channel.name)
 
 
-async def _write(tx: Tx, seal: Seal, before: ProviderRecord, after: ProviderDraft) -> None:
-    """The channels of `after` all have ids."""
+async def add(tx: Tx, seal: Seal, draft: ProviderDraft, *, priority: int) -> str:
+    """Behind the lock. Its channels all have ids; its own is new."""
+    provider_id = new_id()
+    await providers.add(tx, provider_id, priority, draft)
+    for channel in draft.channels:
+        await _add_channel(tx, seal, provider_id, channel)
+    return provider_id
+
+
+async def write(tx: Tx, seal: Seal, before: ProviderRecord, after: ProviderDraft) -> None:
+    """Behind the lock. The channels of `after` all have ids."""
     check(after)
     if after.name != before.name:
         await _check_name_is_free(tx, after)
@@ -179,7 +186,8 @@ async def _check_name_is_free(tx: Tx, settings: ProviderSettings) -> None:
         raise ProviderExists
 
 
-def _with_channel_ids(draft: ProviderDraft, known: Mapping[str, ChannelRecord]) -> ProviderDraft:
+def with_channel_ids(draft: ProviderDraft, known: Mapping[str, ChannelRecord]) -> ProviderDraft:
+    """Those without one are new; those with one are among the known."""
     if any(channel.id and channel.id not in known for channel in draft.channels):
         raise NoSuchChannel
     named = tuple(dataclasses.replace(channel, id=channel.id or new_id()) for channel in draft.channels)

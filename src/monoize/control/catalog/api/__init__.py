@@ -3,11 +3,29 @@
 from fastapi import APIRouter
 
 from monoize.control.catalog.actions.proposals import CountAdministrators
-from monoize.control.catalog.api import imports, pending, prices, providers
+from monoize.control.catalog.api import (
+    configuration,
+    imports,
+    names,
+    pending,
+    prices,
+    providers,
+    transforms,
+    upstreams,
+)
 
 
 def router(count_administrators: CountAdministrators) -> APIRouter:
     together = APIRouter()
-    for part in (prices.router, imports.router, pending.router(count_administrators), providers.router):
+    for part in (
+        prices.router,
+        imports.router,
+        pending.router(count_administrators),
+        providers.router,
+        upstreams.router,
+        names.router,
+        transforms.router,
+        configuration.router,
+    ):
         together.include_router(part)
     return together

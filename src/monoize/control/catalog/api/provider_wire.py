@@ -3,12 +3,14 @@
 import dataclasses
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from monoize.base.urls import URL_CHARS_MOST, canonical_base
-from monoize.contract.snapshot import MULTIPLIER_ONE, ChannelType
+from monoize.contract.snapshot import MULTIPLIER_ONE, ChannelType, FailbackMode
+from monoize.contract.upstreams import Condition
 from monoize.control.catalog.actions.providers import ProviderView
 from monoize.control.catalog.api.wire import ModelName, Provider
 from monoize.control.catalog.model.providers import (
@@ -16,9 +18,11 @@ from monoize.control.catalog.model.providers import (
     KEPT,
     MODELS_MOST,
     PROVIDERS_MOST,
+    AffinityOverrides,
     BreakerOverrides,
     ChannelDraft,
     ModelEntry,
+    ProbeOverrides,
     ProviderDraft,
     TimeoutOverrides,
     TypeOverride,
@@ -27,6 +31,7 @@ from monoize.control.catalog.model.providers import (
     price_provider_of,
     type_of,
 )
+from monoize.control.edge.transforms import RULES_MOST, RuleGiven, TransformRule
 from monoize.control.edge.wire import STORABLE, Uuid, Wire
 
 LIST_MOST: Final = 200
@@ -55,6 +60,7 @@ Retries = Annotated[int, Field(ge=0, le=100)]
 Pause = Annotated[int, Field(ge=0, le=60_000)]
 Milliseconds = Annotated[int, Field(ge=1, le=86_400_000)]
 Seconds = Annotated[int, Field(ge=1, le=86_400)]
+Successes = Annotated[int, Field(ge=1, le=100)]
 Failures = Annotated[int, Field(ge=1, le=1_024)]
 Weight = Annotated[int, Field(ge=0, le=1_000_000)]
 
@@ -119,6 +125,34 @@ class Breaker(Part):
         return BreakerOverrides(**self.model_dump())
 
 
+class Probe(Part):
+    """Whether and how a channel that rests is asked if it works again; null is the provider's, or the house's."""
+
+    enabled: bool | None = None
+    interval_s: Seconds | None = None
+    successes: Successes | None = None
+    model: ModelName | None = None
+
+    def value(self) -> ProbeOverrides:
+        return ProbeOverrides(**self.model_dump())
+
+
+class Affinity(Part):
+    """How long conversations stay at a channel; what is left away is as in the whole house."""
+
+    enabled: bool | None = None
+    idle_s: Seconds | None = None
+    mode: FailbackMode | None = None
+    failback_s: Annotated[int, Field(ge=0, le=86_400)] | None = None
+
+    def value(self) -> AffinityOverrides:
+        return AffinityOverrides(**self.model_dump())
+
+
+class Transformed(RuleGiven, Part):
+    """Done to requests that go to this provider, and to its answers."""
+
+
 Models = Annotated[list[ModelOffered], Field(max_length=MODELS_MOST)]
 
 
@@ -131,6 +165,8 @@ class ChannelOptions(Part):
     enabled: bool = True
     price_provider: Provider | None = None
     breaker: Breaker = Breaker()
+    probe: Probe = Probe()
+    affinity: Affinity = Affinity()
     models: Models = []
 
     def fields(self, names: Iterable[str]) -> dict[str, Any]:
@@ -164,8 +200,8 @@ class ChannelUpdate(ChannelOptions):
         return self.fields(self.model_fields_set)
 
 
-class ProviderOptions(Part):
-    """`max_retries` null is as many as there are channels. A list takes the place of the whole list."""
+class ProviderFields(Part):
+    """All but its channels. `max_retries` null is as many as there are channels."""
 
     enabled: bool = True
     groups: Annotated[list[Group], Field(max_length=LIST_MOST)] = []
@@ -177,7 +213,14 @@ class ProviderOptions(Part):
     type_overrides: Annotated[list[TypeOverridden], Field(max_length=LIST_MOST)] = []
     price_provider: Provider | None = None
     timeouts: Timeouts = Timeouts()
+    probe: Probe = Probe()
+    transforms: Annotated[list[Transformed], Field(max_length=RULES_MOST)] = []
     models: Models = []
+
+
+class ProviderOptions(ProviderFields):
+    """A list takes the place of the whole list."""
+
     channels: Annotated[list[ChannelListed], Field(max_length=CHANNELS_MOST)] = []
 
 
@@ -216,7 +259,10 @@ class ModelShown:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelShown:
-    """`effective_type` and `effective_price_provider` are its own, or else those of its provider."""
+    """`effective_type` and `effective_price_provider` are its own, or else those of its provider.
+
+    `health` is null where nobody is sent there, where no gateway runs in this process, and right after a change.
+    """
 
     id: str
     name: str
@@ -230,6 +276,9 @@ class ChannelShown:
     price_provider: str | None
     effective_price_provider: str
     breaker: BreakerOverrides
+    probe: ProbeOverrides
+    affinity: AffinityOverrides
+    health: Condition | None
     models: Sequence[ModelShown]
     created_at: dt.datetime
     updated_at: dt.datetime
@@ -253,6 +302,8 @@ class ProviderShown:
     type_overrides: Sequence[TypeOverride]
     price_provider: str | None
     timeouts: TimeoutOverrides
+    probe: ProbeOverrides
+    transforms: Sequence[TransformRule]
     models: Sequence[ModelShown]
     channels: Sequence[ChannelShown]
     unpriced_models: Sequence[str]
@@ -260,7 +311,7 @@ class ProviderShown:
     updated_at: dt.datetime
 
 
-def provider_shown(view: ProviderView) -> ProviderShown:
+def provider_shown(view: ProviderView, conditions: Mapping[str, Condition] = MappingProxyType({})) -> ProviderShown:
     record = view.record
     shown: Mapping[str, Any] = {
         field.name: getattr(record, field.name)
@@ -285,6 +336,9 @@ def provider_shown(view: ProviderView) -> ProviderShown:
                 price_provider=channel.price_provider,
                 effective_price_provider=price_provider_of(record, channel),
                 breaker=channel.breaker,
+                probe=channel.probe,
+                affinity=channel.affinity,
+                health=conditions.get(channel.id),
                 models=_models(channel.models),
                 created_at=channel.created_at,
                 updated_at=channel.updated_at,

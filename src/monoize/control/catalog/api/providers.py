@@ -19,6 +19,7 @@ from monoize.control.catalog.api.provider_wire import (
     ProviderUpdate,
     provider_shown,
 )
+from monoize.control.catalog.api.upstreams import ConditionsHere
 from monoize.control.catalog.model.presets import Preset, presets
 from monoize.control.edge.caller import Mutation, mutates, requires
 from monoize.control.edge.house import HouseHere
@@ -32,12 +33,13 @@ async def list_providers(
     house: HouseHere,
     window: Annotated[Window, Depends(ranked_window)],
     call: Annotated[Call, requires("providers.read")],
+    conditions: ConditionsHere,
     name: Name | None = None,
 ) -> Page[ProviderShown]:
     """In the order in which they are tried."""
     async with house.database.read() as tx:
         page = await providers.list_providers(tx, house.seal, window, name)
-    return Page([provider_shown(view) for view in page.items], page.next_cursor)
+    return Page([provider_shown(view, conditions) for view in page.items], page.next_cursor)
 
 
 @router.post("", status_code=201, response_model=ProviderShown)
@@ -62,10 +64,13 @@ async def reorder(body: ProviderOrder, mutation: Annotated[Mutation, mutates("pr
 
 @router.get("/{provider_id}")
 async def get_provider(
-    provider_id: Uuid, house: HouseHere, call: Annotated[Call, requires("providers.read")]
+    provider_id: Uuid,
+    house: HouseHere,
+    call: Annotated[Call, requires("providers.read")],
+    conditions: ConditionsHere,
 ) -> ProviderShown:
     async with house.database.read() as tx:
-        return provider_shown(await providers.get_provider(tx, house.seal, provider_id))
+        return provider_shown(await providers.get_provider(tx, house.seal, provider_id), conditions)
 
 
 @router.put("/{provider_id}", response_model=ProviderShown)

@@ -9,9 +9,10 @@ from typing import Final, NamedTuple
 
 from monoize.base.money import Multiplier
 from monoize.base.urls import origin
-from monoize.contract.snapshot import MULTIPLIER_ONE, ChannelType
+from monoize.contract.snapshot import MULTIPLIER_ONE, ChannelType, FailbackMode
 from monoize.control.catalog.errors import CredentialNeeded, InvalidProvider, NoSuchChannel
 from monoize.control.catalog.model.records import ModelKey
+from monoize.control.edge.transforms import TransformRule
 
 PROVIDERS_MOST: Final = 500
 CHANNELS_MOST: Final = 50
@@ -80,6 +81,26 @@ class BreakerOverrides:
     rate_limit_cooldown_s: int | None = None
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class ProbeOverrides:
+    """Whether and how a channel that rests is asked if it works again. None is the provider's, or the house's."""
+
+    enabled: bool | None = None
+    interval_s: int | None = None
+    successes: int | None = None
+    model: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class AffinityOverrides:
+    """How long conversations stay at a channel. None is what holds for the whole house."""
+
+    enabled: bool | None = None
+    idle_s: int | None = None
+    mode: FailbackMode | None = None
+    failback_s: int | None = None
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelSettings:
     """One upstream endpoint. What is None is the provider's; its models come on top of the provider's."""
@@ -91,6 +112,8 @@ class ChannelSettings:
     enabled: bool = True
     price_provider: str | None = None
     breaker: BreakerOverrides = BreakerOverrides()
+    probe: ProbeOverrides = ProbeOverrides()
+    affinity: AffinityOverrides = AffinityOverrides()
     models: tuple[ModelEntry, ...] = ()
 
 
@@ -131,6 +154,8 @@ class ProviderSettings:
     type_overrides: tuple[TypeOverride, ...] = ()
     price_provider: str | None = None
     timeouts: TimeoutOverrides = TimeoutOverrides()
+    probe: ProbeOverrides = ProbeOverrides()
+    transforms: tuple[TransformRule, ...] = ()
     models: tuple[ModelEntry, ...] = ()
 
 

@@ -5,8 +5,13 @@ from typing import Any
 
 from sqlalchemy import Row, delete, insert, select, update
 
-from monoize.control.catalog.model.providers import BreakerOverrides, ChannelRecord, ChannelSettings
-from monoize.control.catalog.store import offers
+from monoize.control.catalog.model.providers import (
+    AffinityOverrides,
+    BreakerOverrides,
+    ChannelRecord,
+    ChannelSettings,
+)
+from monoize.control.catalog.store import offers, probes
 from monoize.control.catalog.tables import monoize_channel_models as channel_models
 from monoize.control.catalog.tables import monoize_channels as channels
 from monoize.infra.bulk import is_one_of
@@ -41,6 +46,13 @@ def _channel(row: Row[Any], models: offers.Entries) -> ChannelRecord:
             window_s=row.passive_window_seconds_override,
             cooldown_s=row.passive_cooldown_seconds_override,
             rate_limit_cooldown_s=row.passive_rate_limit_cooldown_seconds_override,
+        ),
+        probe=probes.overrides(row),
+        affinity=AffinityOverrides(
+            enabled=probes.flag(row.affinity_enabled_override),
+            idle_s=row.affinity_idle_ttl_seconds_override,
+            mode=row.affinity_failback_mode_override,
+            failback_s=row.affinity_failback_delay_seconds_override,
         ),
         models=models.get(row.id, ()),
         created_at=row.created_at,
@@ -81,4 +93,9 @@ def _values(settings: ChannelSettings) -> dict[str, Any]:
         "passive_window_seconds_override": settings.breaker.window_s,
         "passive_cooldown_seconds_override": settings.breaker.cooldown_s,
         "passive_rate_limit_cooldown_seconds_override": settings.breaker.rate_limit_cooldown_s,
+        **probes.values(settings.probe),
+        "affinity_enabled_override": probes.stored(settings.affinity.enabled),
+        "affinity_idle_ttl_seconds_override": settings.affinity.idle_s,
+        "affinity_failback_mode_override": settings.affinity.mode,
+        "affinity_failback_delay_seconds_override": settings.affinity.failback_s,
     }

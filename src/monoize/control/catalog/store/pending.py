@@ -1,15 +1,16 @@
 """SQL of prices that wait for a second person."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import Row, delete, insert, select
 
 from monoize.control.catalog.errors import NoSuchPendingPrice
-from monoize.control.catalog.model.records import PendingPrice, Proposal, RateChange
+from monoize.control.catalog.model.records import ModelKey, PendingPrice, Proposal, RateChange
 from monoize.control.catalog.tables import pending_prices
 from monoize.control.edge.wire import Window
+from monoize.infra.bulk import is_one_of
 from monoize.infra.db import Tx
 
 _columns = pending_prices.c
@@ -53,6 +54,17 @@ async def get(tx: Tx, id: str) -> PendingPrice:
     if row is None:
         raise NoSuchPendingPrice
     return _pending(row)
+
+
+async def of_models(tx: Tx, models: Collection[ModelKey]) -> Sequence[PendingPrice]:
+    if not models:
+        return []
+    query = select(pending_prices).where(
+        _columns.provider.in_(sorted({model.provider for model in models})),
+        is_one_of(tx, _columns.model_key, sorted({model.model_key for model in models})),
+    )
+    found = [_pending(row) for row in await tx.execute(query)]
+    return [each for each in found if each.proposal.key.model in models]
 
 
 async def page(tx: Tx, window: Window) -> Sequence[PendingPrice]:

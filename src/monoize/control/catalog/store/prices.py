@@ -138,6 +138,16 @@ async def holding(tx: Tx, moment_s: int, *, most: int) -> Sequence[PriceRecord]:
     return [_record(row) for row in await tx.execute(query)]
 
 
+async def set_by_hand(tx: Tx, moment_s: int, *, most: int) -> Sequence[PriceRecord]:
+    """Those that hold at a moment and come from no list, by name."""
+    query = select(model_prices).where(_columns.origin == "manual", *_holds(moment_s))
+    found = [_record(row) for row in await tx.execute(query.limit(most + 1))]
+    if len(found) > most:
+        raise PriceBookTooLarge
+    # Here, since engines do not agree on the order of texts.
+    return sorted(found, key=lambda record: record.key)
+
+
 def _holds(moment_s: int) -> tuple[ColumnElement[bool], ...]:
     newer = model_prices.alias()
     return (

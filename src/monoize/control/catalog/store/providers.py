@@ -13,10 +13,11 @@ from monoize.control.catalog.model.providers import (
     TimeoutOverrides,
     TypeOverride,
 )
-from monoize.control.catalog.store import channels, offers
+from monoize.control.catalog.store import channels, offers, probes
 from monoize.control.catalog.tables import monoize_provider_models as provider_models
 from monoize.control.catalog.tables import monoize_providers as providers
 from monoize.control.catalog.tables import routing
+from monoize.control.edge.transforms import read, stored
 from monoize.infra.db import Tx
 
 _columns = providers.c
@@ -62,6 +63,11 @@ async def enabled(tx: Tx) -> Sequence[ProviderRecord]:
     """All of them with everything that they have, in the order in which they are tried."""
     query = select(providers).where(_columns.enabled == 1).order_by(*_IN_ORDER)
     return await _records(tx, (await tx.execute(query)).all())
+
+
+async def every(tx: Tx) -> Sequence[ProviderRecord]:
+    """Those that are not enabled, too, in the order in which they are tried."""
+    return await _records(tx, (await tx.execute(select(providers).order_by(*_IN_ORDER))).all())
 
 
 async def ranks(tx: Tx) -> Sequence[Rank]:
@@ -125,6 +131,8 @@ async def _records(tx: Tx, rows: Sequence[Row[Any]]) -> Sequence[ProviderRecord]
                 idle_ms=row.idle_timeout_ms_override,
                 total_ms=row.request_timeout_ms_override,
             ),
+            probe=probes.overrides(row),
+            transforms=read(row.transforms),
             models=models.get(row.id, ()),
             channels=theirs.get(row.id, ()),
             created_at=row.created_at,
@@ -151,4 +159,6 @@ def _values(settings: ProviderSettings) -> dict[str, Any]:
         "first_byte_timeout_ms_override": settings.timeouts.first_byte_ms,
         "idle_timeout_ms_override": settings.timeouts.idle_ms,
         "request_timeout_ms_override": settings.timeouts.total_ms,
+        "transforms": [stored(rule) for rule in settings.transforms],
+        **probes.values(settings.probe),
     }

@@ -6,6 +6,7 @@ from typing import Any
 
 from monoize.base.ids import new_id
 from monoize.base.principal import Principal
+from monoize.control.edge.transforms import read
 from monoize.control.edge.wire import Page, Window
 from monoize.control.identity import model
 from monoize.control.identity.errors import NoSuchKey, SubAccountOpen, TooManyKeys
@@ -41,6 +42,7 @@ async def create_key(change: Change, user_id: str, values: Mapping[str, Any]) ->
     if await keys.count(change.tx, user_id) >= model.KEYS_PER_USER_MOST:
         raise TooManyKeys
     model.check_groups(values.get("allowed_groups", ()), owner.allowed_groups)
+    model.check_transforms(read(values.get("transforms", ())), owner)
     secret = model.new_api_key()
     key = await keys.add(
         change.tx,
@@ -59,6 +61,7 @@ async def update_key(change: Change, key_id: str, values: Mapping[str, Any]) -> 
     owner = await users.get(change.tx, key.user_id)
     if "allowed_groups" in values:
         model.check_groups(values["allowed_groups"], owner.allowed_groups)
+    model.check_transforms(read(values.get("transforms", ())), owner)
     updated = await keys.change(change.tx, key_id, _columns(values)) if values else key
     change.record("key.update", "key", key_id, prefix=key.key_prefix, changed=sorted(values))
     return updated

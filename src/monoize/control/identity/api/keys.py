@@ -7,14 +7,18 @@ from pydantic import Field
 from starlette.responses import Response
 
 from monoize.base.principal import Call, Permission
+from monoize.contract.captures import CaptureMode
 from monoize.control.edge.caller import Mutation, NotPermitted, mutates, requires
 from monoize.control.edge.house import HouseHere
+from monoize.control.edge.redirects import KEY_REDIRECTS_MOST, RedirectRule
+from monoize.control.edge.transforms import KeyRules
 from monoize.control.edge.wire import Page, Uuid, Window, Wire, uuid_window
 from monoize.control.identity.actions import keys
 from monoize.control.identity.actions.keys import CreatedKey
 from monoize.control.identity.api.wire import (
     LIST_MOST,
     Amount,
+    CacheTtl,
     Future,
     Group,
     ModelGlob,
@@ -35,11 +39,15 @@ class KeyLimits(Wire):
     ip_whitelist: Annotated[list[Network], Field(max_length=LIST_MOST)] = []
     allowed_groups: Annotated[list[Group], Field(max_length=LIST_MOST)] = []
     max_multiplier: Multiplier | None = None
+    model_redirects: Annotated[list[RedirectRule], Field(max_length=KEY_REDIRECTS_MOST)] = []
+    transforms: KeyRules = []
     requests_per_minute: PositiveLimit | None = None
     tokens_per_minute: PositiveLimit | None = None
     max_concurrent: PositiveLimit | None = None
     daily_budget_nano_usd: Amount | None = None
     monthly_budget_nano_usd: Amount | None = None
+    request_capture_mode: CaptureMode = "off"
+    cache_ttl_s: CacheTtl | None = None
 
 
 class KeyCreate(KeyLimits):
@@ -63,6 +71,7 @@ _CLEARABLE = frozenset(
         "max_concurrent",
         "daily_budget_nano_usd",
         "monthly_budget_nano_usd",
+        "cache_ttl_s",
     }
 )
 

@@ -21,6 +21,7 @@ from monoize.control.identity.model import (
 
 LIST_MOST = 200
 LIMIT_MOST = 2**31 - 1
+CACHE_TTL_S_MOST = 7 * 86_400
 _AMOUNT = re.compile(r"^[0-9]{1,30}$")
 
 
@@ -92,4 +93,5 @@ Multiplier = Annotated[
 ]
 Amount = Annotated[int, BeforeValidator(_decimal), WithJsonSchema({"type": "string", "pattern": _AMOUNT.pattern})]
 """A budget in nano-USD, as decimal text."""
+CacheTtl = Annotated[int, Field(ge=1, le=CACHE_TTL_S_MOST)]
 PositiveLimit = Annotated[int, Field(ge=1, le=LIMIT_MOST)]

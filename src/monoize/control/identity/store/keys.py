@@ -6,6 +6,8 @@ from typing import Any
 
 from sqlalchemy import Row, bindparam, delete, func, insert, select, update
 
+from monoize.control.edge.redirects import ModelRedirect
+from monoize.control.edge.transforms import read
 from monoize.control.edge.wire import Window
 from monoize.control.identity.errors import NoSuchKey
 from monoize.control.identity.model import ApiKey
@@ -27,11 +29,15 @@ def _key(row: Row[Any]) -> ApiKey:
         ip_whitelist=row.ip_whitelist,
         allowed_groups=row.allowed_groups,
         max_multiplier=row.max_multiplier,
+        model_redirects=[ModelRedirect(rule["pattern"], rule["replace"]) for rule in row.model_redirects],
+        transforms=read(row.transforms),
         requests_per_minute=row.requests_per_minute,
         tokens_per_minute=row.tokens_per_minute,
         max_concurrent=row.max_concurrent,
         daily_budget_nano_usd=row.daily_budget_nano_usd,
         monthly_budget_nano_usd=row.monthly_budget_nano_usd,
+        request_capture_mode=row.request_capture_mode,
+        cache_ttl_s=row.cache_ttl_s,
         created_at=row.created_at,
         updated_at=row.updated_at,
     )

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from monoize.control.ledger.api import corrections, requests, statements, sub_accounts
+from monoize.control.ledger.api import captures, corrections, live, requests, statements, sub_accounts
 
 
 def router() -> APIRouter:
@@ -10,6 +10,7 @@ def router() -> APIRouter:
     for part in (statements, corrections, sub_accounts):
         book.include_router(part.router)
     together = APIRouter()
-    for router in (book, requests.router):
+    # The stream before the requests, whose ids could be called like it.
+    for router in (book, live.router, requests.router, captures.router):
         together.include_router(router)
     return together

@@ -67,6 +67,7 @@ class LoggedRequest:
     cache_creation_tokens: int | None
     reasoning_tokens: int | None
     charge_nano_usd: NanoUsd | None
+    cache_hit: bool | None
     error_code: str | None
     error_http_status: int | None
     duration_ms: int | None

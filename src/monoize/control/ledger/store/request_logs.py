@@ -31,6 +31,7 @@ _shown: Final = (
     _columns.cache_creation_tokens,
     _columns.reasoning_tokens,
     _columns.charge_nano_usd,
+    _columns.cache_hit,
     _columns.error_code,
     _columns.error_http_status,
     _columns.duration_ms,
@@ -61,6 +62,7 @@ def _row(event: Charged) -> dict[str, Any]:
     return {
         **about,
         "is_stream": int(event.log.is_stream),
+        "cache_hit": None if event.log.cache_hit is None else int(event.log.cache_hit),
         "provider_multiplier": multiplier,
         "id": event.id,
         "request_id": event.request_id,
@@ -98,6 +100,29 @@ async def page(tx: Tx, window: Window, wanted: RequestFilter) -> Sequence[Logged
     return [_request(row) for row in (await tx.execute(query)).mappings()]
 
 
+async def newest_ids(tx: Tx, *, user_id: str | None, after: str, most: int) -> Sequence[str]:
+    """Of this user or of anybody, those that ended last first."""
+    query = select(_columns.id).where(_columns.id > after).order_by(_columns.id.desc()).limit(most)
+    if user_id is not None:
+        query = query.where(_columns.user_id == user_id)
+    return (await tx.execute(query)).scalars().all()
+
+
+async def with_ids(tx: Tx, ids: Collection[str]) -> Sequence[LoggedRequest]:
+    """In the order in which they ended."""
+    if not ids:
+        return []
+    query = select(*_shown).where(is_one_of(tx, _columns.id, ids)).order_by(_columns.id)
+    return [_request(row) for row in (await tx.execute(query)).mappings()]
+
+
+async def with_request_ids(tx: Tx, request_ids: Collection[str]) -> Sequence[LoggedRequest]:
+    if not request_ids:
+        return []
+    query = select(*_shown).where(is_one_of(tx, _columns.request_id, request_ids))
+    return [_request(row) for row in (await tx.execute(query)).mappings()]
+
+
 async def newest(tx: Tx, request_id: str, *, user_id: str | None) -> RequestRecord | None:
     """Of this user, or of anybody."""
     query = select(request_logs).where(_columns.request_id == request_id).order_by(*_newest_first).limit(1)
@@ -119,7 +144,9 @@ async def newest(tx: Tx, request_id: str, *, user_id: str | None) -> RequestReco
 
 
 def _request(row: Mapping[Any, Any]) -> LoggedRequest:
-    return LoggedRequest(**{**row, "is_stream": bool(row["is_stream"])})
+    cache_hit = row["cache_hit"]
+    switches = {"is_stream": bool(row["is_stream"]), "cache_hit": None if cache_hit is None else bool(cache_hit)}
+    return LoggedRequest(**{**row, **switches})
 
 
 def _next_ms(moment: dt.datetime) -> int:

@@ -76,6 +76,12 @@ def carrier_of(thought: Reasoning, *, own: bool) -> str | None:
     return carrier if carrier in thoughts.FIELDS else None
 
 
+def members_of(thought: Reasoning, *, own: bool) -> Sequence[str]:
+    """Those in which its text is told."""
+    beside = [name for name in thoughts.FIELDS if name == thought.extra.get(thoughts.BESIDE)]
+    return tuple(dict.fromkeys([carrier_of(thought, own=own) or READABLE, *beside]))
+
+
 def details_of(thought: Reasoning, index: int, *, own: bool) -> list[Json]:
     if own and thoughts.DETAILS in thought.extra:
         return thoughts.write_details(thought)
@@ -128,9 +134,9 @@ class _Message:
                 entries = [] if carrier else details_of(node, place, own=self._own)
                 place += bool(entries)
                 details += entries
-                text = thoughts.readable(node)
-                if text:
-                    texts.setdefault(carrier or READABLE, []).append(text)
+                if text := thoughts.readable(node):
+                    for name in members_of(node, own=self._own):
+                        texts.setdefault(name, []).append(text)
         said = {name: thoughts.PARAGRAPH.join(parts) for name, parts in texts.items()}
         return {**said, thoughts.DETAILS: details} if details else said
 

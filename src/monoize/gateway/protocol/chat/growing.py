@@ -95,7 +95,8 @@ class GrowingCall:
 
     def add(self, fragment: Json) -> str:
         """The piece of arguments in it."""
-        self._is_custom = self._is_custom or fragment.get("type") == "custom"
+        if self.index is None and not self._is_old:
+            self._is_custom = self._is_custom or fragment.get("type") == "custom"
         function = told_object(fragment.get("custom" if self._is_custom else "function")) or {}
         if self._is_old:
             function = fragment

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Generic, NamedTuple, TypeVar
 
 from monoize.gateway.protocol.chat import thoughts
-from monoize.gateway.protocol.chat.answer_out import READABLE, carrier_of
+from monoize.gateway.protocol.chat.answer_out import carrier_of, members_of
 from monoize.gateway.protocol.urp import Json, Reasoning, Refusal, Text
 
 Told = TypeVar("Told", Text | Refusal, Reasoning)
@@ -118,20 +118,21 @@ class ThoughtLane(Lane[Reasoning]):
         if not piece.text:
             return
         before, text = self._paragraph(slot), piece.text
-        carrier = carrier_of(slot.node, own=True)
-        if carrier:
+        members = members_of(slot.node, own=True)
+        if carrier_of(slot.node, own=True):
             slot.note(thoughts.TEXT, text)
-            yield {carrier: before + text}
+            yield dict.fromkeys(members, before + text)
         elif piece.summary_index is None:
             slot.note(thoughts.TEXT, text)
-            yield {READABLE: before + text, thoughts.DETAILS: [thoughts.text_entry(slot.node, self._place, text)]}
+            entry = thoughts.text_entry(slot.node, self._place, text)
+            yield {**dict.fromkeys(members, before + text), thoughts.DETAILS: [entry]}
         else:
             is_next = slot.has_told(thoughts.SUMMARY) and piece.summary_index != slot.summary_index
             text = thoughts.PARAGRAPH + text if is_next else text
             slot.summary_index = piece.summary_index
             slot.note(thoughts.SUMMARY, text)
             entry = thoughts.summary_entry(slot.node, self._place, text)
-            yield {READABLE: before + text, thoughts.DETAILS: [entry]}
+            yield {**dict.fromkeys(members, before + text), thoughts.DETAILS: [entry]}
 
     def _tell_rest(self, slot: _Slot[Reasoning]) -> Iterator[Json]:
         node = slot.node

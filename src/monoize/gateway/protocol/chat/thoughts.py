@@ -19,6 +19,8 @@ FIELDS: Final = ("reasoning_content", "reasoning")
 """Members of a message with the text of a thought; the first that is there counts."""
 CARRIER: Final = "carrier"
 """In `extra`: the member in which the text came."""
+BESIDE: Final = "beside"
+"""In `extra`: one more member in which the text is to be told."""
 
 TEXT: Final = "reasoning.text"
 SUMMARY: Final = "reasoning.summary"

@@ -110,6 +110,10 @@ def watch_response(body: bytes) -> Watched:
 
 def _note(watched: Watched, answer: _Answer) -> None:
     choices = answer.choices or ()
+    if watched.model is not None and len(choices) == 1 and (words := _words_alone(answer, choices[0])):
+        watched.is_semantic = True
+        watched.output_chars += len(words)
+        return
     watched.model = watched.model or told_text(answer.model) or None
     watched.service_tier = told_text(answer.service_tier) or watched.service_tier
     in_choice = [{"usage": choices[0].usage}] if choices else []
@@ -124,6 +128,30 @@ def _note(watched: Watched, answer: _Answer) -> None:
         if told_text(choice.finish_reason):
             watched.is_complete = is_something = True
         watched.is_semantic = watched.is_semantic or is_something
+
+
+def _words_alone(answer: _Answer, choice: _Choice) -> str:
+    """As nearly all pieces are: some more words, and nothing else that would have to be noted. Empty: not so."""
+    delta = choice.delta
+    is_alone = (
+        delta is not None
+        and isinstance(delta.content, str)
+        and delta.refusal is None
+        and delta.reasoning_content is None
+        and delta.reasoning is None
+        and delta.tool_calls is None
+        and delta.function_call is None
+        and delta.reasoning_details is None
+        and choice.finish_reason is None
+        and choice.usage is None
+        and choice.error is None
+        and answer.usage is None
+        and answer.x_groq is None
+        and answer.service_tier is None
+        and answer.error is None
+    )
+    words: str = delta.content if is_alone and delta is not None else ""
+    return words
 
 
 def _note_all(watched: Watched, chunk: Json) -> None:

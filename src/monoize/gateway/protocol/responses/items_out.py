@@ -25,13 +25,15 @@ from monoize.gateway.protocol.urp import (
 
 INPUT_OF: Final[Mapping[ToolKind, str]] = {"function": "arguments", "custom": "input"}
 """What a call names that with which the tool is called."""
+_FROM_ANYBODY: Final = ("prompt_cache_breakpoint",)
 _CALL: Final[Mapping[ToolKind, str]] = {"function": "function_call", "custom": "custom_tool_call"}
 PHASES: Final = frozenset({"commentary", "final_answer"})
 
 
 def merged(typed: Json, extra: Mapping[str, Any], *, ours: bool) -> Json:
     """What has a home wins over what has none."""
-    return {**typed, **{name: value for name, value in extra.items() if name not in typed}} if ours else typed
+    taken = extra if ours else {name: extra[name] for name in _FROM_ANYBODY if name in extra}
+    return {**typed, **{name: value for name, value in taken.items() if name not in typed}}
 
 
 def told(**members: object) -> Json:
@@ -65,7 +67,7 @@ def result_item(node: ToolResult, *, ours: bool) -> Json:
 def _output(content: Sequence[ResultPart], *, ours: bool) -> str | list[Json]:
     if not content:
         return ""
-    if len(content) == 1 and isinstance(content[0], Text) and not (ours and content[0].extra):
+    if len(content) == 1 and isinstance(content[0], Text) and not merged({}, content[0].extra, ours=ours):
         return content[0].text
     parts = (
         part.body if isinstance(part, ProviderItem) else input_part(part, ours=ours)

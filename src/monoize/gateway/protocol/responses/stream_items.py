@@ -126,12 +126,17 @@ class Message(Item):
         super().__init__(nodes, snapshot)
         self._parts: dict[int, Words] = {}
         self._refusals: set[int] = set()
+        # What comes after that is of no message, and is not heard.
+        self._is_finished = False
 
     def part(self, place: int, *, is_refusal: bool) -> Words:
         if place not in self._parts:
             self._parts[place] = Words(self.nodes)
             self._refusals.update([place] * is_refusal)
-            self._parts[place].begin(self._of(place, ""))
+            if self._is_finished:
+                self._parts[place].is_done = True
+            else:
+                self._parts[place].begin(self._of(place, ""))
         return self._parts[place]
 
     def part_done(self, place: int, part: Json) -> None:
@@ -144,10 +149,11 @@ class Message(Item):
         for place, words in self._parts.items():
             if not words.is_done:
                 words.end(self._of(place, words.text), words.text)
+        self._is_finished = True
 
     def _end(self, place: int, node: Node) -> None:
         if not isinstance(node, Text | Refusal):
-            if place not in self._parts:
+            if place not in self._parts and not self._is_finished:
                 self._parts[place] = Words(self.nodes)
                 self._parts[place].end(node, "")
             return

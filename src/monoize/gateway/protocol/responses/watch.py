@@ -36,6 +36,7 @@ class _Delta(msgspec.Struct):
 class _Head(msgspec.Struct):
     """An answer without what it says."""
 
+    id: Any = None
     model: Any = None
     status: Any = None
     error: Any = None
@@ -72,6 +73,8 @@ class Watched(msgspec.Struct, kw_only=True):
     model: str | None = None
     service_tier: str | None = None
     output_chars: int = 0
+    response_id: str | None = None
+    """By which another request can go on from this answer."""
 
 
 class Watcher(Watched, kw_only=True):
@@ -115,6 +118,7 @@ class Watcher(Watched, kw_only=True):
         self.is_semantic = self.is_semantic or self.error is None
 
     def _learn(self, response: Json) -> None:
+        self.response_id = told_text(response.get("id")) or self.response_id
         self.model = told_text(response.get("model")) or self.model
         self.service_tier = told_text(response.get("service_tier")) or self.service_tier
         self.report = read_report(response) or self.report
@@ -129,6 +133,7 @@ def watch_response(body: bytes) -> Watched:
     watched = Watched(
         usage=read_answer_usage(answer),
         report=read_report(answer),
+        response_id=told_text(answer.get("id")),
         model=told_text(answer.get("model")),
         service_tier=told_text(answer.get("service_tier")),
         error=failure_in(answer),

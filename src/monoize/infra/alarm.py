@@ -1,4 +1,4 @@
-"""The one timer of a client: it rings when the earliest deadline of any connection may have passed.
+"""One timer for many connections: it rings when the earliest deadline of any connection may have passed.
 
 A deadline that moves into the future moves nothing here: it is found out when the timer rings. So a request that
 goes well costs a comparison, and a loop full of them one timer. It is never early, and late by GRAIN_S at most.

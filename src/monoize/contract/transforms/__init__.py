@@ -1,0 +1,1 @@
+"""What may be changed in requests and answers on their way: which transforms there are, and what each is told."""

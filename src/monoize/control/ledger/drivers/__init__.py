@@ -1,0 +1,1 @@
+"""What the room reads that is not in the database, a file for each."""
