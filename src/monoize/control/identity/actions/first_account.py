@@ -55,12 +55,11 @@ async def check_link(tx: Tx, link: str) -> None:
 async def create_first_account(change: Change, new: NewUser, *, link: str | None) -> User:
     """Make the super_admin. `link` is None only for somebody who already commands the machine."""
     tx, id = change.tx, new_id()
-    if link is not None:
-        if await users.first_exists(tx):
-            raise FirstAccountExists
-        await links.spend(tx, links.FIRST_ACCOUNT, link, utc_now())
+    # Claimed before a link is touched: of two who hold two links, each would wait for the other's.
     if not await users.claim_first(tx, id):
         raise FirstAccountExists
+    if link is not None:
+        await links.spend(tx, links.FIRST_ACCOUNT, link, utc_now())
     await links.withdraw(tx, links.FIRST_ACCOUNT)
     first = dataclasses.asdict(dataclasses.replace(new, role="super_admin"))
     user = await users.add(tx, id=id, **first)
