@@ -127,7 +127,7 @@ async def measured(name: str, address: str, key: str, pids: list[int], start_s: 
 @contextlib.contextmanager
 def process(*command: str, core: int) -> Iterator[subprocess.Popen[str]]:
     running = subprocess.Popen(
-        ["taskset", "-c", str(core), *command],
+        _on(core, *command),
         stdout=subprocess.PIPE,
         text=True,
         env=environment(PYTHONPATH="tests"),
@@ -172,12 +172,21 @@ def _listens(address: str) -> bool:
 
 @contextlib.contextmanager
 def monoize(upstream: str) -> Iterator[tuple[str, str, list[int], float]]:
-    command = ("taskset", "-c", str(SERVER_CORE), sys.executable, "-m", "monoize", "serve", "--port", "0")
+    """A gateway of its own; the control plane, where the charges go, is with everybody else on the second core."""
+    serve = (sys.executable, "-m", "monoize", "serve")
+    settings: dict[str, Any] = {"MONOIZE_ADMIN_TOKEN": ADMIN, "MONOIZE_LOG_LEVEL": "warning"}
     with (
-        tempfile.TemporaryDirectory(dir=WORK) as folder,
-        serving(Path(folder), command=command, MONOIZE_ADMIN_TOKEN=ADMIN, MONOIZE_LOG_LEVEL="warning") as server,
+        tempfile.TemporaryDirectory(dir=WORK) as name,
+        serving(Path(name), command=_on(OTHER_CORE, *serve, "--port", "0"), **settings) as control,
     ):
-        yield server.address, _prepared(server.address, upstream), [server.process.pid], server.ready_s
+        key = _prepared(control.address, upstream)
+        command = _on(SERVER_CORE, *serve, "gateway", "--port", "0", "--control-url", control.address)
+        with serving(Path(name), command=command, **settings) as server:
+            yield server.address, key, [server.process.pid], server.ready_s
+
+
+def _on(core: int, *command: str) -> tuple[str, ...]:
+    return ("taskset", "-c", str(core), *command)
 
 
 def _prepared(address: str, upstream: str) -> str:

@@ -104,7 +104,7 @@ async def at_once(place: Place, tally: Tally) -> None:
         )
         served = sum(isinstance(outcome, str) for outcome in outcomes)
         refused = sum(isinstance(outcome, BudgetExceeded) for outcome in outcomes)
-        await till.money.intake.post_all()
+        await till.money.handover.post_all()
         left = await till.balance(user_id)
     if (served, refused, left) != (CREDITS, AT_ONCE - CREDITS, 0):
         tally.drift += 1
@@ -231,7 +231,7 @@ async def edited(place: Place, tally: Tally) -> None:
         user_id = await till.person(1000)
         for amount in (1, 2, 3):
             await till.spend(user_id, amount)
-        await till.money.intake.post_all()
+        await till.money.handover.post_all()
         assert not await ledger_problems(till)
         async with without_triggers(till.house.house.database, billing_ledger) as tx:
             row = await tx.scalar(select(billing_ledger.c.id).where(billing_ledger.c.delta_nano_usd == -2))

@@ -100,7 +100,7 @@ async def things(root: Client) -> dict[str, str]:
 async def logged_request(till: Till, root: Client) -> str:
     await till.top_up(root.user["id"], 5)
     request_id = await till.spend(root.user["id"], 5)
-    await till.money.intake.post_all()
+    await till.money.handover.post_all()
     return request_id
 
 

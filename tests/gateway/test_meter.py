@@ -48,7 +48,7 @@ async def test_a_charge_takes_what_was_used_and_gives_the_rest_back(till: Till):
     await till.spend(user_id, 30, hold=80)
 
     assert (70, 0) == await available(till, user_id)
-    await till.money.intake.post_all()
+    await till.money.handover.post_all()
     assert 70 == await till.balance(user_id)
     assert (70, 0) == await available(till, user_id)
 
@@ -60,7 +60,7 @@ async def test_more_than_was_held_is_charged_all_the_same(till: Till):
     assert (-30, 0) == await available(till, user_id)
     with pytest.raises(BudgetExceeded):
         await till.spend(user_id, 0, hold=0)
-    await till.money.intake.post_all()
+    await till.money.handover.post_all()
     assert -30 == await till.balance(user_id)
 
 
@@ -71,7 +71,7 @@ async def test_200_at_once_against_money_for_exactly_some_of_them(till: Till):
 
     assert 37 == sum(isinstance(outcome, str) for outcome in outcomes)
     assert {BudgetExceeded} == {type(outcome) for outcome in outcomes if not isinstance(outcome, str)}
-    await till.money.intake.post_all()
+    await till.money.handover.post_all()
     assert 0 == await till.balance(user_id)
 
 
@@ -82,7 +82,7 @@ async def test_an_unlimited_user_is_never_refused_and_owes_what_they_used(till: 
 
     await till.spend(user_id, 500)
 
-    await till.money.intake.post_all()
+    await till.money.handover.post_all()
     assert -500 == await till.balance(user_id)
 
 
@@ -93,7 +93,7 @@ async def test_a_request_id_is_served_once(till: Till):
     with pytest.raises(RequestIdReused):
         await till.money.meter.admit(request(request_id, user_id, 0), [Claim(user_budget(user_id), 10)])
     await till.money.meter.finish(request(request_id, user_id, 10))
-    await till.money.intake.post_all()
+    await till.money.handover.post_all()
 
     assert {request_id: [10]} == await till.booked([request_id])
     assert 90 == await till.balance(user_id)

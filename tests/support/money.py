@@ -18,8 +18,10 @@ from monoize.control.ledger.tables import billing_ledger
 from monoize.gateway.answer_cache import AnswerCache
 from monoize.gateway.bystanders import Bystanders
 from monoize.gateway.health import Health
+from monoize.gateway.keys import Keys
 from monoize.infra.audit_log import Change
 from monoize.infra.holds import Claim
+from monoize.main.bridge import Bridge
 from monoize.main.money import Money, open_money
 from support.house import RunningHouse
 
@@ -90,7 +92,9 @@ def request(request_id: str, user_id: str, amount: int, *, is_estimated: bool = 
 
 @contextlib.asynccontextmanager
 async def open_till(house: RunningHouse) -> AsyncIterator[Till]:
-    async with open_money(house.house.settings, house.house) as money:
+    bridge = Bridge(house.house, house.identity)
+    async with open_money(house.house.settings, bridge.above) as money:
+        bridge.tells(Keys(bridge.above.grants), money.refresher)
         house.app.state.spool, house.app.state.holds = money.spool, money.holds
         house.app.state.bystanders = Bystanders(AnswerCache(money.meter), None, Health(), lambda: Snapshot(0))
         yield Till(house, money)

@@ -20,7 +20,9 @@ from monoize.control.bridge.budgets import LedgerBudgets
 from monoize.control.bridge.intake import Intake
 from monoize.control.ledger.actions import corrections
 from monoize.control.ledger.actions.verification import verify
+from monoize.gateway.handover import Handover
 from monoize.gateway.meter import BudgetExceeded, Meter
+from monoize.gateway.refresher import Refresher
 from monoize.infra.holds import Claim, MemoryHolds
 from monoize.infra.spool import open_spool
 from monoize.main.money import Money
@@ -73,9 +75,9 @@ class MoneyMachine(RuleBasedStateMachine):
         holds, spool = MemoryHolds(), await open_spool(self.folder / "spool")
         budgets = LedgerBudgets(house.database)
         meter = Meter(holds, spool, budgets, owner=spool.owner, hold_lifetime_s=0)
-        intake = Intake(house.database, house.seal, spool, holds, budgets.posting)
-        await intake.settle_what_was_left()
-        self.till = Till(self.house, Money(meter, holds, spool, intake))
+        handover = Handover(spool, Intake(house.database, house.seal), holds, budgets.posting)
+        await handover.settle_what_was_left()
+        self.till = Till(self.house, Money(meter, holds, spool, handover, Refresher(holds, budgets)))
 
     def teardown(self) -> None:
         async def close() -> None:
@@ -173,7 +175,7 @@ class MoneyMachine(RuleBasedStateMachine):
 
     @rule()
     def post(self) -> None:
-        self.runner.run(self.till.money.intake.post_all())
+        self.runner.run(self.till.money.handover.post_all())
         self._posted()
 
     def _posted(self) -> None:

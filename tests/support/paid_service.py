@@ -17,6 +17,7 @@ from monoize.gateway.meter import Meter
 from monoize.infra import log
 from monoize.infra.holds import Claim
 from monoize.infra.settings import Settings
+from monoize.main.bridge import Bridge
 from monoize.main.house import open_house
 from monoize.main.money import open_money
 from support.money import request
@@ -43,7 +44,7 @@ async def pay(meter: Meter, request_id: str, user_id: str, amount: int) -> str:
 
 async def serve(settings: Settings) -> None:
     log.configure("error", "console")
-    async with open_house(settings) as (house, _identity), open_money(settings, house) as money:
+    async with open_house(settings) as parts, open_money(settings, Bridge(*parts).above) as money:
 
         async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             while line := await reader.readline():

@@ -5,6 +5,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -14,20 +15,26 @@ from monoize.cli.verb import Verb
 
 
 @click.command()
+@click.argument("role", type=click.Choice(["all", "gateway"]), default="all")
 @click.option("--host", help="Address to listen on, instead of the setting `host`.")
 @click.option("--port", type=PORT, help="Port to listen on, instead of the setting `port`; 0 picks a free one.")
+@click.option("--control-url", help="For `gateway`: where all the rest runs, instead of the setting `control_url`.")
 @config_option
-def serve(host: str | None, port: int | None, config: Path | None) -> None:
-    """Run Monoize on this machine until SIGTERM or Ctrl-C."""
+def serve(role: str, host: str | None, port: int | None, control_url: str | None, config: Path | None) -> None:
+    """Run Monoize on this machine until SIGTERM or Ctrl-C: all of it, or one more gateway beside it."""
     from monoize.infra.settings import load
-    from monoize.main import server
 
-    settings = load(file=config).settings
-    if host is not None:
-        settings = dataclasses.replace(settings, host=host)
-    if port is not None:
-        settings = dataclasses.replace(settings, port=port)
-    server.serve(settings, click.echo)
+    given: dict[str, Any] = {"host": host, "port": port, "control_url": control_url}
+    chosen = {name: value for name, value in given.items() if value is not None}
+    settings = dataclasses.replace(load(file=config).settings, **chosen)
+    if role == "gateway":
+        from monoize.main import gateway_server
+
+        gateway_server.serve(settings, click.echo)
+    else:
+        from monoize.main import server
+
+        server.serve(settings, click.echo)
 
 
 @click.command(cls=Verb)

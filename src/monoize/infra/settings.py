@@ -32,6 +32,7 @@ _TEST_PREFIX: Final = "MONOIZE_TEST_"
 # What some texts must look like, and how that is said.
 _SHAPES: Final = {
     "public_url": (re.compile(r"https?://[^/?#\s]+[^?#\s]*"), "must be https://HOST or http://HOST"),
+    "control_url": (re.compile(r"https?://[^/?#\s]+[^?#\s]*"), "must be https://HOST or http://HOST"),
     "redis_url": (
         re.compile(r"rediss?://(.*@)?(\[[^]]+\]|[^:/?]+)(:\d{1,5})?([/?].*)?|unix://.+"),
         "must be redis://HOST:PORT/NUMBER, rediss://… or unix://PATH",
@@ -76,6 +77,9 @@ class Settings:
     port: int = _setting(8080, "Port to listen on; 0 picks a free one.", least=0, most=65535)
     public_url: str = _setting(
         "", "Address under which people reach Monoize, such as https://ai.example.com; guessed when empty."
+    )
+    control_url: str = _setting(
+        "", "Where a gateway in a process of its own reaches the control plane; used by `serve gateway` only."
     )
     data_dir: Path = _setting(Path("./data"), "Folder for files that Monoize makes itself.")
     database_dsn: str = _setting(

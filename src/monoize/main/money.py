@@ -13,18 +13,18 @@ from typing import Final
 import structlog
 
 from monoize.base.errors import Unavailable
-from monoize.control.bridge.budgets import LedgerBudgets, Refresher
-from monoize.control.bridge.intake import Intake
-from monoize.control.edge.house import House
+from monoize.gateway.handover import Handover
 from monoize.gateway.meter import Meter
+from monoize.gateway.refresher import Refresher
 from monoize.infra.background import Background
 from monoize.infra.holds import Holds, MemoryHolds
 from monoize.infra.settings import Settings
 from monoize.infra.spool import Spool, open_spool
+from monoize.main.above import Above
 
 log = structlog.get_logger(__name__)
 
-INTAKE_EVERY_S: Final = 0.05
+HANDOVER_EVERY_S: Final = 0.05
 REFRESH_EVERY_S: Final = 0.2
 DOUBT_EVERY_S: Final = 30
 SWEEP_EVERY_S: Final = 5
@@ -35,31 +35,30 @@ class Money:
     meter: Meter
     holds: Holds
     spool: Spool
-    intake: Intake
+    handover: Handover
+    refresher: Refresher
 
 
 @contextlib.asynccontextmanager
-async def open_money(settings: Settings, house: House) -> AsyncIterator[Money]:
+async def open_money(settings: Settings, above: Above) -> AsyncIterator[Money]:
     async with contextlib.AsyncExitStack() as stack:
         spool = await open_spool(spool_folder(settings))
         stack.push_async_callback(spool.close)
         holds = _holds(settings)
         stack.push_async_callback(holds.close)
-        budgets = LedgerBudgets(house.database)
-        refresher = Refresher(holds, budgets)
-        house.audit_log.observe(refresher.changed)
-        intake = Intake(house.database, house.seal, spool, holds, budgets.posting)
+        refresher = Refresher(holds, above.budgets)
+        handover = Handover(spool, above.books, holds, above.posting)
         for owner in (spool.owner, *spool.taken_over):
             await holds.release_of(owner)
-        await intake.settle_what_was_left()
+        await handover.settle_what_was_left()
         background = Background()
-        background.every(INTAKE_EVERY_S, "bridge.intake", intake.run)
-        background.every(REFRESH_EVERY_S, "bridge.refresh", refresher.run)
-        background.every(DOUBT_EVERY_S, "bridge.doubt", refresher.doubt_all)
+        background.every(HANDOVER_EVERY_S, "money.handover", handover.run)
+        background.every(REFRESH_EVERY_S, "money.refresh", refresher.run)
+        background.every(DOUBT_EVERY_S, "money.doubt", refresher.doubt_all)
         background.every(SWEEP_EVERY_S, "holds.sweep", _sweep(holds))
-        stack.push_async_callback(_post_the_rest, intake)
+        stack.push_async_callback(_post_the_rest, handover)
         stack.push_async_callback(background.stop)
-        yield Money(Meter(holds, spool, budgets, owner=spool.owner), holds, spool, intake)
+        yield Money(Meter(holds, spool, above.budgets, owner=spool.owner), holds, spool, handover, refresher)
 
 
 def spool_folder(settings: Settings) -> Path:
@@ -82,8 +81,8 @@ def _sweep(holds: Holds) -> Callable[[], Awaitable[None]]:
     return sweep
 
 
-async def _post_the_rest(intake: Intake) -> None:
+async def _post_the_rest(handover: Handover) -> None:
     try:
-        await intake.post_all()
+        await handover.post_all()
     except Unavailable as problem:
         log.warning("charges_wait_for_the_next_start", problem=problem.message)

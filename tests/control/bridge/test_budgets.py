@@ -15,7 +15,7 @@ async def spend(till: Till, user_id: str, key_id: str, amount: int) -> None:
     id = new_id()
     charged = Charged(id, id, user_id, 0, amount, key_id, {user_budget(user_id): amount}, log=RequestLog(model="m"))
     await till.money.spool.finish(id, encode(charged))
-    await till.money.intake.post_all()
+    await till.money.handover.post_all()
 
 
 async def test_budgets_of_a_day_and_a_month_count_what_was_charged(till_everywhere: Till):

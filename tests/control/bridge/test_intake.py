@@ -33,7 +33,7 @@ async def test_charges_and_request_logs_are_posted_on_every_engine(till_everywhe
     rich, poor = await till.person(10_000), await till.person(50)
     spent = [await till.spend(user_id, amount) for user_id in (rich, poor) for amount in (7, 3, 11)]
 
-    await till.money.intake.post_all()
+    await till.money.handover.post_all()
 
     assert {id: [amount] for id, amount in zip(spent, (7, 3, 11) * 2, strict=True)} == await till.booked(spent)
     assert (10_000 - 21, 50 - 21) == (await till.balance(rich), await till.balance(poor))
@@ -46,7 +46,7 @@ async def test_what_is_posted_again_changes_nothing(till_everywhere: Till):
     event = request(new_id(), user_id, 10)
     for _ in range(3):
         await till.money.spool.finish(event.request_id, encode(event))
-        await till.money.intake.post_all()
+        await till.money.handover.post_all()
 
     assert {event.request_id: [10]} == await till.booked([event.request_id])
     assert (90, 1) == (await till.balance(user_id), await logged(till))
@@ -55,7 +55,7 @@ async def test_what_is_posted_again_changes_nothing(till_everywhere: Till):
 async def test_a_request_that_cost_nothing_is_logged_and_not_booked(till: Till):
     user_id = await till.person(100)
     free = await till.spend(user_id, 0)
-    await till.money.intake.post_all()
+    await till.money.handover.post_all()
 
     assert ({free: []}, 1) == (await till.booked([free]), await logged(till))
 
@@ -74,7 +74,7 @@ async def test_what_a_request_used_is_kept_with_its_charge_and_once(till_everywh
     call = event(changes={"user_id": user_id, "budgets": {user_budget(user_id): USAGE_NANO}})
     for _ in range(3):
         await till.money.spool.finish(call.request_id, encode(call))
-        await till.money.intake.run()
+        await till.money.handover.run()
 
     assert {call.request_id: [USAGE_NANO]} == await till.booked([call.request_id])
     assert ([(call.id, USAGE_NANO)], 1) == await calls(till)
@@ -91,7 +91,7 @@ async def test_a_call_that_does_not_fit_is_set_aside_whole_and_the_others_are_po
     for each in batch:
         await till.money.spool.finish(each.request_id, encode(each))
 
-    await till.money.intake.run()
+    await till.money.handover.run()
 
     first, too_dear, last = (each.request_id for each in batch)
     assert {first: [7], too_dear: [], last: [7]} == await till.booked([first, too_dear, last])
@@ -106,7 +106,7 @@ async def test_what_nobody_can_read_is_set_aside_and_holds_nobody_up(till: Till,
     await till.money.spool.finish("broken", content)
     good = await till.spend(user_id, 10)
 
-    await till.money.intake.post_all()
+    await till.money.handover.post_all()
 
     assert {good: [10]} == await till.booked([good])
     figures = await till.money.spool.figures()
@@ -120,7 +120,7 @@ async def test_a_charge_that_cannot_be_booked_is_set_aside(till: Till, changes: 
     facts = {"id": new_id(), "request_id": new_id(), "user_id": await till.person(), "at_ms": 1, "charge_nano": 5}
     await till.money.spool.finish("wrong", encode(Charged(**(facts | changes))))
 
-    await till.money.intake.post_all()
+    await till.money.handover.post_all()
 
     assert 1 == (await till.money.spool.figures()).set_aside
 
@@ -167,7 +167,7 @@ async def test_many_requests_at_once_are_posted_exactly(till_everywhere: Till):
     spent: dict[str, int] = {}
     for some in await asyncio.gather(*(several(number) for number in range(40))):
         spent |= some
-    await till.money.intake.post_all()
+    await till.money.handover.post_all()
 
     assert {id: [amount] if amount else [] for id, amount in spent.items()} == await till.booked(list(spent))
     assert 3_000_000 - sum(spent.values()) == sum([await till.balance(user_id) for user_id in people])

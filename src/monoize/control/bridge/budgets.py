@@ -6,14 +6,12 @@ from collections.abc import Iterator
 from typing import Final
 
 from monoize.base.clock import utc_now
-from monoize.base.errors import Unavailable
 from monoize.contract.budgets import key_budget, key_day_budget, key_month_budget, user_budget
 from monoize.control.identity.actions import balances
 from monoize.control.identity.errors import NoSuchUser
 from monoize.control.ledger.actions.statements import spent_with_key
 from monoize.infra.audit_log import Entry as AuditEntry
 from monoize.infra.db import Database, Tx
-from monoize.infra.holds import Holds
 
 _ONE_DAY: Final = dt.timedelta(days=1)
 
@@ -67,42 +65,8 @@ async def _left_of_month(tx: Tx, key_id: str, first_day: dt.date) -> int | None:
     return None if limit is None else limit - await spent_with_key(tx, key_id, since=first_day, until=until)
 
 
-class Refresher:
-    """Tells the holds of every balance that a person's change may have moved, before that person is answered."""
-
-    def __init__(self, holds: Holds, budgets: LedgerBudgets) -> None:
-        self._holds = holds
-        self._budgets = budgets
-        # What could not be told at once, and is tried again.
-        self._stale: set[str] = set()
-
-    async def changed(self, entry: AuditEntry) -> None:
-        for budget in _moved_by(entry):
-            await self._refresh(budget)
-
-    async def doubt_all(self) -> None:
-        """A balance that was read while another process was posting refuses too much until it is read again."""
-        snapshot = await self._holds.snapshot()
-        self._stale.update(budget.name for budget in snapshot.budgets if budget.is_open)
-
-    async def run(self) -> None:
-        for budget in tuple(self._stale):
-            # Before reading: what is changed from now on is read at the next run.
-            self._stale.discard(budget)
-            await self._refresh(budget)
-
-    async def _refresh(self, budget: str) -> None:
-        """What moves again while it is read, or cannot be read now, stays on the list."""
-        try:
-            mark = await self._holds.mark(budget)
-            told = await self._holds.refresh(budget, await self._budgets.balance(budget), mark)
-        except Unavailable:
-            told = False
-        if not told:
-            self._stale.add(budget)
-
-
-def _moved_by(entry: AuditEntry) -> Iterator[str]:
+def moved_by(entry: AuditEntry) -> Iterator[str]:
+    """The budgets whose balances a person's change may have moved."""
     match entry.target_type:
         case "user":
             yield user_budget(entry.target_id)

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from monoize.base.clock import utc_now
 from monoize.base.errors import Refusal, Unavailable
@@ -12,6 +13,8 @@ from monoize.control.identity.actions import balances
 from monoize.control.identity.actions.key_holders import KeyHolder, holder_of
 from monoize.control.identity.model import allowed_transforms
 from monoize.infra.db import Database
+
+GRANTS_REST_ON: Final = frozenset({"user", "tenant", "key"})
 
 
 class KeyGrants:

@@ -93,7 +93,7 @@ def ending_of_failure(failed: Failed) -> Ending:
 
 def cut_short(item: Json) -> Json:
     """The last message of an answer that is incomplete is so as well."""
-    return {**item, "status": "incomplete"} if item["type"] == "message" else item
+    return {**item, "status": "incomplete"} if item.get("type") == "message" else item
 
 
 def written(

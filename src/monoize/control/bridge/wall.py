@@ -1,0 +1,158 @@
+"""The control plane's side of the wall: what data planes in other processes ask, answered at `/wall/…`.
+
+No person has business here. Whoever cannot sign with a key made of this house's master key is told nothing.
+"""
+
+import hmac
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+import msgspec
+import structlog
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from monoize.base.errors import Refusal
+from monoize.base.ids import new_id
+from monoize.contract import wall
+from monoize.contract.wall import BalanceTold, Booked, Charge, GrantTold, News, NewsAsked
+from monoize.control.bridge.budgets import LedgerBudgets, moved_by
+from monoize.control.bridge.grants import GRANTS_REST_ON, KeyGrants
+from monoize.control.bridge.intake import Intake
+from monoize.control.bridge.snapshots import Snapshots
+from monoize.infra.audit_log import Entry as AuditEntry
+from monoize.infra.sealed import Seal
+from monoize.infra.spool import Entry
+
+log = structlog.get_logger(__name__)
+
+CHANGES_KEPT: Final = 1_000
+
+
+class Changes:
+    """What people have changed lately, for those who ask from time to time."""
+
+    def __init__(self) -> None:
+        # Of one life of this process: marks of another say nothing here.
+        self._life = new_id()
+        self._count = 0
+        self._latest: deque[tuple[tuple[str, ...], bool]] = deque(maxlen=CHANGES_KEPT)
+
+    async def changed(self, entry: AuditEntry) -> None:
+        self._latest.append((tuple(moved_by(entry)), entry.target_type in GRANTS_REST_ON))
+        self._count += 1
+
+    @property
+    def mark(self) -> str:
+        return f"{self._life}:{self._count}"
+
+    def since(self, mark: str) -> tuple[tuple[str, ...] | None, bool]:
+        """(budgets that may have moved, whether grants may have changed); None: any may have."""
+        life, _, count = mark.partition(":")
+        missed = self._count - int(count) if life == self._life and count.isdigit() else -1
+        if not 0 <= missed <= len(self._latest):
+            return None, True
+        latest = list(self._latest)[len(self._latest) - missed :]
+        moved = dict.fromkeys(budget for budgets, _ in latest for budget in budgets)
+        return tuple(moved), any(rests for _, rests in latest)
+
+
+class Wall:
+    """An ASGI application."""
+
+    def __init__(
+        self,
+        seal: Seal,
+        snapshots: Snapshots,
+        grants: KeyGrants,
+        budgets: LedgerBudgets,
+        intake: Intake,
+        changes: Changes,
+    ) -> None:
+        self._seal = seal
+        self._snapshots = snapshots
+        self._grants = grants
+        self._budgets = budgets
+        self._intake = intake
+        self._changes = changes
+        self._life = new_id()
+        self._answers: Mapping[str, Callable[[bytes], Awaitable[Any]]] = {
+            "news": self._news,
+            "grant": self._grant,
+            "balance": self._balance,
+            "charges": self._charges,
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._answer(Request(scope, receive))
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        subject = request.url.path.removeprefix(wall.PREFIX)
+        answer = self._answers.get(subject)
+        if answer is None or request.method != "POST":
+            return Response(status_code=404)
+        try:
+            question = await _read(request)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        if question is None:
+            return Response(status_code=413)
+        if not self._is_signed(request, subject, question):
+            return Response(status_code=401)
+        try:
+            told = await answer(question)
+        except Refusal as refusal:
+            log.warning("wall_refused", subject=subject, code=refusal.code, message=refusal.message)
+            return Response(status_code=refusal.status)
+        except (msgspec.DecodeError, ValueError):
+            return Response(status_code=400)
+        return Response(msgspec.msgpack.encode(told), media_type="application/msgpack")
+
+    def _is_signed(self, request: Request, subject: str, question: bytes) -> bool:
+        at = request.headers.get(wall.SIGNED_AT.decode(), "")
+        signature = request.headers.get(wall.SIGNATURE.decode(), "")
+        if not (at.isascii() and at.isdigit() and len(at) <= 16):
+            return False
+        is_now = abs(wall.now_ms() - int(at)) <= wall.CLOCKS_APART_MOST_MS
+        ours = self._seal.mac(wall.PURPOSE, wall.signed(subject, int(at), question))
+        return is_now and hmac.compare_digest(ours.encode(), signature.encode("utf-8", "replace"))
+
+    async def _news(self, question: bytes) -> News:
+        asked = msgspec.msgpack.decode(question, type=NewsAsked)
+        # Before reading: what changes from now on is told the next time.
+        mark = self._changes.mark
+        moved, grants_changed = self._changes.since(asked.mark)
+        snapshot = self._snapshots.current
+        edition = f"{self._life}:{snapshot.generation}"
+        told = None if asked.edition == edition else wall.told(edition, snapshot, self._sealed)
+        return News(mark, told, moved, grants_changed)
+
+    def _sealed(self, credential: str, channel_id: str) -> str:
+        return self._seal.seal(credential, wall.SEALED_FOR, channel_id)
+
+    async def _grant(self, question: bytes) -> GrantTold:
+        return wall.grant_told(await self._grants.grant(msgspec.msgpack.decode(question, type=str)))
+
+    async def _balance(self, question: bytes) -> BalanceTold:
+        balance = await self._budgets.balance(msgspec.msgpack.decode(question, type=str))
+        return BalanceTold(None if balance is None else str(balance))
+
+    async def _charges(self, question: bytes) -> Booked:
+        charges = msgspec.msgpack.decode(question, type=tuple[Charge, ...])
+        async with self._budgets.posting:
+            rejected = await self._intake.post([Entry(each.id, each.content) for each in charges])
+        return Booked(tuple(rejected))
+
+
+async def _read(request: Request) -> bytes | None:
+    """None where it is too large."""
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > wall.QUESTION_MOST:
+            return None
+        parts.append(part)
+    return b"".join(parts)
