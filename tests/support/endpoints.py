@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 
 from monoize.base.ids import new_id
-from monoize.main.application import make_application
+from monoize.main.application import make_faces
 from support.house import test_settings
 
 MUTATING: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -55,7 +55,7 @@ def endpoints(app: FastAPI) -> list[Endpoint]:
 @functools.cache
 def closed_application() -> FastAPI:
     """The application before its doors open: its routes can be read, nothing can be asked."""
-    return make_application(test_settings("sqlite://:memory:", Path(tempfile.gettempdir())))
+    return make_faces(test_settings("sqlite://:memory:", Path(tempfile.gettempdir())))
 
 
 def document() -> dict[str, Any]:

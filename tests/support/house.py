@@ -26,7 +26,7 @@ from monoize.control.ledger.services import Ledger
 from monoize.infra import log
 from monoize.infra.settings import Settings
 from monoize.main import house as opening
-from monoize.main.application import make_application
+from monoize.main.application import make_faces
 from monoize.main.gateway import captures_folder
 
 MASTER_KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
@@ -119,7 +119,7 @@ _spare: dict[tuple[object, ...], list[FastAPI]] = {}
 @contextlib.asynccontextmanager
 async def open_house(settings: Settings) -> AsyncIterator[RunningHouse]:
     alike = _spare.setdefault((settings.max_body_bytes, settings.trusted_proxies, settings.public_url), [])
-    app = alike.pop() if alike else make_application(settings)
+    app = alike.pop() if alike else make_faces(settings)
     async with opening.open_house(settings) as (house, identity):
         app.state.house, app.state.identity = house, identity
         app.state.ledger = Ledger(LiveRequests(house.database, list), CaptureFiles(captures_folder(settings)))

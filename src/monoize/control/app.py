@@ -1,7 +1,5 @@
 """The control API: every room's routes under /api, behind the same outer layers."""
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from typing import Final
 
 from fastapi import APIRouter, FastAPI
@@ -23,10 +21,8 @@ DESCRIPTION: Final = (
     "Errors are problem+json with a stable `code`. A creating POST may carry an `Idempotency-Key`."
 )
 
-Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
-
-def make_app(settings: Settings, lifespan: Lifespan) -> FastAPI:
+def make_app(settings: Settings) -> FastAPI:
     app = FastAPI(
         title="Monoize",
         version=monoize.__version__,
@@ -34,7 +30,6 @@ def make_app(settings: Settings, lifespan: Lifespan) -> FastAPI:
         openapi_url="/api/openapi.json",
         docs_url=None,
         redoc_url=None,
-        lifespan=lifespan,
         redirect_slashes=False,
         responses=problem.DOCUMENTED,
     )

@@ -1,60 +1,75 @@
-"""The ASGI application: gateway, API and pages behind one door, opened and closed together by its lifespan."""
+"""All of Monoize in one process: what a start opens, and the door through which everybody comes.
 
+The faces of the control plane (its API and its pages) take longer to load than all the rest of a start. They are
+loaded beside it, while models are served already; whoever comes for them before that is done waits.
+"""
+
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from typing import Final
 
+import structlog
 from fastapi import FastAPI
+from starlette.datastructures import State
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from monoize.contract.wall import PREFIX as WALL
-from monoize.control.app import make_app
 from monoize.control.catalog import tasks as catalog_tasks
 from monoize.control.identity import tasks as identity_tasks
 from monoize.control.ledger import tasks as ledger_tasks
 from monoize.control.ledger.actions.live import LiveRequests
 from monoize.control.ledger.drivers.capture_files import CaptureFiles
 from monoize.control.ledger.services import Ledger
-from monoize.dashboard.app import add_pages
 from monoize.gateway.app import is_ours
 from monoize.infra.background import Background
 from monoize.infra.settings import Settings
 from monoize.main.bridge import Bridge
+from monoize.main.garbage import collect_seldom
 from monoize.main.gateway import captures_folder, open_gateway
+from monoize.main.health import HEALTH, healthy
 from monoize.main.house import open_house
 from monoize.main.money import open_money
 from monoize.main.prices import plant_prices
 
+log = structlog.get_logger(__name__)
+
 SNAPSHOT_EVERY_S: Final = 0.5
 
 
-def make_application(settings: Settings) -> FastAPI:
-    @contextlib.asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with contextlib.AsyncExitStack() as stack:
-            house, identity = await stack.enter_async_context(open_house(settings))
-            await plant_prices(house)
-            bridge = Bridge(house, identity)
-            await bridge.snapshots.run()
-            money = await stack.enter_async_context(open_money(settings, bridge.above))
-            plane = await stack.enter_async_context(open_gateway(settings, bridge.above, money))
-            bridge.tells(plane.keys, money.refresher)
-            app.state.house, app.state.identity = house, identity
-            app.state.spool, app.state.holds = money.spool, money.holds
-            app.state.gateway, app.state.sockets, app.state.wall = plane.gateway, plane.sockets, bridge.wall
-            app.state.upstreams = plane.upstreams
-            app.state.bystanders = plane.gateway.bystanders
-            live = LiveRequests(house.database, plane.gateway.bystanders.under_way)
-            app.state.ledger = Ledger(live, CaptureFiles(captures_folder(settings)))
-            background = Background()
-            background.every(SNAPSHOT_EVERY_S, "bridge.snapshot", bridge.snapshots.run)
-            identity_tasks.schedule(background, house.database, identity.authenticator)
-            catalog_tasks.schedule(background, house.database)
-            ledger_tasks.schedule(background, live)
-            stack.push_async_callback(background.stop)
-            yield
+@contextlib.asynccontextmanager
+async def open_all(settings: Settings) -> AsyncIterator[State]:
+    """What requests may use, by name; closed again at the end."""
+    state = State()
+    async with contextlib.AsyncExitStack() as stack:
+        house, identity = await stack.enter_async_context(open_house(settings))
+        await plant_prices(house)
+        bridge = Bridge(house, identity)
+        await bridge.snapshots.run()
+        money = await stack.enter_async_context(open_money(settings, bridge.above))
+        plane = await stack.enter_async_context(open_gateway(settings, bridge.above, money))
+        bridge.tells(plane.keys, money.refresher)
+        state.house, state.identity = house, identity
+        state.spool, state.holds = money.spool, money.holds
+        state.gateway, state.sockets, state.wall = plane.gateway, plane.sockets, bridge.wall
+        state.upstreams, state.bystanders = plane.upstreams, plane.gateway.bystanders
+        live = LiveRequests(house.database, plane.gateway.bystanders.under_way)
+        state.ledger = Ledger(live, CaptureFiles(captures_folder(settings)))
+        background = Background()
+        background.every(SNAPSHOT_EVERY_S, "bridge.snapshot", bridge.snapshots.run)
+        identity_tasks.schedule(background, house.database, identity.authenticator)
+        catalog_tasks.schedule(background, house.database)
+        ledger_tasks.schedule(background, live)
+        stack.push_async_callback(background.stop)
+        yield state
 
-    app = make_app(settings, lifespan)
+
+def make_faces(settings: Settings) -> FastAPI:
+    """The API and the pages; they find what they use in the application's state."""
+    from monoize.control.app import make_app
+    from monoize.dashboard.app import add_pages
+
+    app = make_app(settings)
     add_pages(app)
     return app
 
@@ -62,14 +77,33 @@ def make_application(settings: Settings) -> FastAPI:
 class Door:
     """To the gateway or to the control plane: what the one serves goes through none of the other's layers."""
 
-    def __init__(self, app: FastAPI) -> None:
-        self._app = app
+    state: State
+    _faces: "asyncio.Future[FastAPI]"
+
+    def open(self, settings: Settings, state: State) -> None:
+        self.state = state
+        self._faces = asyncio.get_running_loop().run_in_executor(None, make_faces, settings)
+        self._faces.add_done_callback(self._loaded)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        inside: ASGIApp = self._app
-        if scope["type"] != "lifespan" and is_ours(scope["path"]):
-            state = self._app.state
-            inside = state.gateway if scope["type"] == "http" else state.sockets
-        elif scope["type"] == "http" and scope["path"].startswith(WALL):
-            inside = self._app.state.wall
+        path = scope["path"]
+        inside: ASGIApp
+        if is_ours(path):
+            inside = self.state.gateway if scope["type"] == "http" else self.state.sockets
+        elif scope["type"] == "http" and path.startswith(WALL):
+            inside = self.state.wall
+        elif path == HEALTH and not self._faces.done():
+            inside = healthy
+        else:
+            # Whoever hangs up meanwhile must not stop it for the others.
+            inside = await asyncio.shield(self._faces)
         await inside(scope, receive, send)
+
+    def _loaded(self, faces: "asyncio.Future[FastAPI]") -> None:
+        if faces.cancelled():
+            return
+        if problem := faces.exception():
+            log.error("control_plane_not_loaded", exc_info=problem)
+            return
+        faces.result().state = self.state
+        collect_seldom()

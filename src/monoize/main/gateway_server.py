@@ -28,11 +28,11 @@ from monoize.infra.settings import Settings
 from monoize.main.above import Above
 from monoize.main.garbage import collect_seldom
 from monoize.main.gateway import DataPlane, open_gateway
+from monoize.main.health import HEALTH, healthy
 from monoize.main.listening import Say, Server, address_of, listening
 from monoize.main.money import open_money
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1"})
-_HEALTHY: Final = b'{"status":"ok","version":"%b"}' % __version__.encode()
 _NOT_FOUND: Final = b'{"error":{"code":"not_found","message":"This process serves models only."}}'
 
 
@@ -104,8 +104,8 @@ class Door:
             await self.plane.sockets(scope, receive, send)
         elif is_ours(scope["path"]):
             await self.plane.gateway(scope, receive, send)
-        elif scope["path"] == "/healthz":
-            await _answer(send, 200, _HEALTHY, JSON_TYPE)
+        elif scope["path"] == HEALTH:
+            await healthy(scope, receive, send)
         elif scope["path"] == "/metrics" and scope["client"] and scope["client"][0] in LOOPBACK:
             figures = "".join(self.plane.gateway.bystanders.figures()).encode()
             await _answer(send, 200, figures, MEDIA_TYPE.encode())

@@ -7,7 +7,7 @@ import asyncio
 import socket
 
 import uvloop
-from fastapi import FastAPI
+from starlette.datastructures import State
 
 from monoize import __version__
 from monoize.control.edge.house import House
@@ -15,8 +15,7 @@ from monoize.control.identity.actions import first_account
 from monoize.control.identity.services import Identity
 from monoize.infra import log
 from monoize.infra.settings import Settings
-from monoize.main.application import Door, make_application
-from monoize.main.garbage import collect_seldom
+from monoize.main.application import Door, open_all
 from monoize.main.listening import Say, Server, address_of, listening
 
 
@@ -29,22 +28,22 @@ def serve(settings: Settings, say: Say) -> None:
 
 
 async def _serve(settings: Settings, listener: socket.socket, say: Say) -> None:
-    app = make_application(settings)
-    server = Server(Door(app), settings, stops=lambda: app.state.ledger.live.close())
+    door = Door()
+    server = Server(door, settings, stops=lambda: door.state.ledger.live.close())
     server.obey_signals()
     try:
-        async with app.router.lifespan_context(app):
-            collect_seldom()
-            await _welcome(app, settings, listener, say)
+        async with open_all(settings) as state:
+            await _welcome(state, settings, listener, say)
+            door.open(settings, state)
             await server.serve(sockets=[listener])
     except asyncio.CancelledError:
         if not server.should_exit:
             raise
 
 
-async def _welcome(app: FastAPI, settings: Settings, listener: socket.socket, say: Say) -> None:
-    house: House = app.state.house
-    identity: Identity = app.state.identity
+async def _welcome(state: State, settings: Settings, listener: socket.socket, say: Say) -> None:
+    house: House = state.house
+    identity: Identity = state.identity
     address = address_of(settings, listener)
     if settings.admin_token:
         adopted = await first_account.adopt_admin_token(

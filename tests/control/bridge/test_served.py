@@ -12,7 +12,7 @@ from support.house import Client, RunningHouse
 from monoize.base.ids import fingerprint
 from monoize.control.bridge.grants import KeyGrants
 from monoize.infra.settings import Settings
-from monoize.main.application import Door, make_application
+from monoize.main.application import make_faces, open_all
 
 OLDER = re.compile(r"\b(providers|model_mappings|group_members)\b")
 
@@ -20,13 +20,13 @@ OLDER = re.compile(r"\b(providers|model_mappings|group_members)\b")
 @pytest.fixture
 async def served(settings: Settings) -> AsyncIterator[RunningHouse]:
     """All of it, as `monoize serve` opens it."""
-    app = make_application(settings)
-    async with app.router.lifespan_context(app):
+    app = make_faces(settings)
+    async with open_all(settings) as app.state:
         yield RunningHouse(app, app.state.house, app.state.identity)
 
 
 async def asked(served: RunningHouse, secret: str, model: str) -> httpx2.Response:
-    transport = httpx2.ASGITransport(Door(served.app))
+    transport = httpx2.ASGITransport(served.app.state.gateway)
     body = {"model": model, "messages": [{"role": "user", "content": "hello"}]}
     async with httpx2.AsyncClient(transport=transport, base_url="http://monoize.test") as client:
         headers = {"authorization": f"Bearer {secret}"}
