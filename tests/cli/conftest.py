@@ -17,7 +17,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server whose first account is `root`."""
     with serving(tmp_path_factory.mktemp("server"), MONOIZE_LOG_LEVEL="error") as running:
         first = {"username": "root", "password": PASSWORD, "email": "root@example.com", "link": running.read_link()}
-        answer = httpx2.post(f"{running.address}/api/auth/first-account", json=first)
+        # Until the faces are loaded the first who asks waits for them.
+        answer = httpx2.post(f"{running.address}/api/auth/first-account", json=first, timeout=60)
         assert answer.status_code == 201, answer.text
         yield running
 

@@ -94,7 +94,10 @@ async def things(root: Client) -> dict[str, str]:
     channel = {"name": "first", "base_url": "https://api.example.com", "api_key": "0123456789abcdef"}
     provider = (await root.post("/api/providers", json={"name": "u", "type": "echo", "channels": [channel]})).json()
     upstream = {"provider_id": provider["id"], "channel_id": provider["channels"][0]["id"]}
-    return {"user_id": user, "key_id": key, "tenant_id": tenant, "name": token, **upstream}
+    host = (await root.post("/api/fleet/hosts", json={"fqdn": "build-1"})).json()["host"]["fqdn"]
+    file = (await root.post("/api/fleet/files", json={"kind": "agents", "body": "Be kind."})).json()["id"]
+    named = {"tenant_id": tenant, "name": token, "host": host, "file_id": file}
+    return {"user_id": user, "key_id": key, **named, **upstream}
 
 
 async def logged_request(till: Till, root: Client) -> str:

@@ -14,6 +14,7 @@ from typing import Any, Final
 import httpx2
 import pytest
 from support.house import MASTER_KEY
+from support.logins import login
 from support.server import Server, serving
 
 ADMIN_TOKEN: Final = "an operators own token 0123456789"
@@ -123,12 +124,52 @@ def tell(story: Story) -> None:
     for path in (at, "/api/providers"):
         assert credential not in ask("GET", path, bearer=root).text
 
+    tell_of_fleet(story, root)
+
     # A row that cannot be read is an error of our own: its traceback goes to the log while secrets are at hand.
     with sqlite3.connect(story.database) as damaged:
         damaged.execute("UPDATE users SET allowed_groups = '{' WHERE username = 'alice'")
     damaged.close()
     ask("POST", "/api/auth/login", {"name": "alice", "password": NEW_PASSWORD})
     ask("GET", "/api/users", bearer=root)
+
+
+def tell_of_fleet(story: Story, root: str) -> None:
+    """A login is seeded, served, renewed, read out and replaced; each step is also gone wrongly."""
+    ask, kept = story.ask, story.kept
+    ask("POST", "/api/fleet/pools", {"name": "hub", "mode": "hub"}, bearer=root)
+    at = "/api/fleet/credentials/hub"
+    document = login("of the fleet")
+    for name in ("access_token", "refresh_token", "id_token"):
+        kept(f"fleet's {name}", document["tokens"][name])
+
+    link = ask("POST", f"{at}/seed-links", bearer=root).json()["url"]
+    seed = kept("seed link", link.rpartition("/")[2])
+    ask("POST", f"/seed/auth/{seed}", {**document, "auths": {"a": document["tokens"]["refresh_token"]}})
+    ask("POST", f"/seed/auth/{seed}", document)
+    ask("POST", f"/seed/auth/{seed}", document)
+    ask("POST", at, {"auth": {**document, "auths": document["tokens"]}}, bearer=root)
+    ask("POST", at, {"auth": document, "force": document["tokens"]["refresh_token"]}, bearer=root)
+
+    host = ask("POST", "/api/fleet/hosts", {"fqdn": "build-1.example.com", "pool": "hub"}, bearer=root).json()
+    key = kept("host key", host["secret"])
+    install = kept("install link", host["installer"]["url"].rpartition("/")[2])
+    ask("GET", f"/install/{install}")
+    ask("GET", f"/install/{install}")
+    asked = {"digest": "0" * 64, "last_refresh": document["last_refresh"]}
+    served = ask("POST", "/auth", asked, bearer=key).json()["data"]["auth"]
+    token = kept("host's refresh token", served["tokens"]["refresh_token"])
+    ask("POST", "/auth", {**asked, "digest": token}, bearer=key)
+    ask("POST", "/auth", asked, bearer=key[:-1])
+    ask("POST", "/auth", {"command": "store", "auth": document}, bearer=key)
+    ask("POST", "/auth", {"command": "store", "auth": {"tokens": document["tokens"]}}, bearer=key)
+    ask("POST", "/oauth/token", {"refresh_token": token[:-1]})
+    ask("POST", "/oauth/token", {"refresh_token": token, "grant_type": token})
+    ask("POST", "/oauth/token", {"refresh_token": token})
+    payload = ask("GET", f"{at}/payloads", bearer=root).json()["items"][0]["id"]
+    assert found_in(ask("POST", f"{at}/payloads/{payload}/reveal", bearer=root).text, story.secrets)
+    for path in (at, f"{at}/payloads", f"{at}/payloads/{payload}", f"{at}/diff?before={payload}&after={payload}"):
+        assert [] == found_in(ask("GET", path, bearer=root).text, story.secrets)
 
 
 def found_in(text: str, secrets: dict[str, str]) -> list[str]:

@@ -131,7 +131,7 @@ def _crash(database: Database, after: int, taken: set[str]) -> Any:
 
     def count(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
         nonlocal left
-        if statement.lstrip().startswith(("CREATE", "INSERT")) and statement not in taken:
+        if statement.lstrip().startswith(("ALTER", "CREATE", "INSERT", "UPDATE")) and statement not in taken:
             if not left:
                 raise Crash
             left -= 1

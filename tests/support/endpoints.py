@@ -18,6 +18,9 @@ MUTATING: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 ENDLESS: Final = frozenset({"GET /api/requests/stream"})
 """Their answers go on for as long as anybody listens."""
 
+HOSTS_API: Final = "/api/fleet/host/"
+"""Hosts have keys and answers of their own: tests/control/fleet states what holds for them."""
+
 TO_STRANGERS: Final = frozenset({"POST /api/providers/discover"})
 """They ask whatever address they are given, and say what went wrong there."""
 
@@ -43,11 +46,12 @@ class Endpoint:
 
 
 def endpoints(app: FastAPI) -> list[Endpoint]:
-    """The API and the health check; pages are not part of it. HEAD is GET without its body."""
+    """The API and the health check; pages are not part of it, nor what hosts call. HEAD is GET without its body."""
     return sorted(
         Endpoint(route.path, method)
         for route in iter_route_contexts(app.routes)
         if route.path is not None and (route.path.startswith("/api") or route.path == "/healthz")
+        if not route.path.startswith(HOSTS_API)
         for method in (route.methods or set()) - {"HEAD"}
     )
 

@@ -13,8 +13,10 @@ import pytest
 from sqlalchemy import insert, inspect, make_url, text
 
 from monoize.control.catalog.tables import price_book, routing
+from monoize.control.fleet.model.pools import DEFAULT_POOL_ID, POINTER
+from monoize.control.fleet.tables import fleet_pools
 from monoize.control.identity.model import DEFAULT_TENANT_ID
-from monoize.control.identity.tables import tenants
+from monoize.control.identity.tables import tenants, versions
 from monoize.infra import dsn
 from monoize.infra.async_engine import create_async_engine
 from monoize.infra.audit_log import GENESIS, audit_head
@@ -144,5 +146,7 @@ async def _emptied(address: str) -> None:
         await connection.execute(insert(price_book).values(id=1, generation=0))
         await connection.execute(insert(routing).values(id=1, generation=0))
         await connection.execute(insert(tenants).values(id=DEFAULT_TENANT_ID, name="default"))
+        await connection.execute(insert(fleet_pools).values(id=DEFAULT_POOL_ID, name="default"))
+        await connection.execute(insert(versions).values(name=POINTER, version=""))
         await connection.commit()
     await database.close()

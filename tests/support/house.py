@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from monoize.base.ids import new_id
 from monoize.base.principal import Call
 from monoize.control.edge.house import House
+from monoize.control.fleet.services import open_fleet
 from monoize.control.identity.actions import first_account, sign_in
 from monoize.control.identity.actions.users import NewUser
 from monoize.control.identity.model import User, user_principal
@@ -122,6 +123,7 @@ async def open_house(settings: Settings) -> AsyncIterator[RunningHouse]:
     app = alike.pop() if alike else make_faces(settings)
     async with opening.open_house(settings) as (house, identity):
         app.state.house, app.state.identity = house, identity
+        app.state.fleet = await open_fleet(house)
         app.state.ledger = Ledger(LiveRequests(house.database, list), CaptureFiles(captures_folder(settings)))
         yield RunningHouse(app, house, identity)
     alike.append(app)

@@ -10,7 +10,10 @@ from typing import Any, Final
 
 from fakes.smtp import MailSink
 
+from monoize.base.clock import utc_now
 from monoize.base.ids import new_id
+from monoize.control.fleet.actions import alerts
+from monoize.control.fleet.model.alerts import Trouble
 from monoize.control.identity.actions import first_account
 from monoize.main.gateway import captures_folder
 from support.house import PASSWORD, Client, RunningHouse
@@ -569,3 +572,241 @@ async def update_channel(scene: Scene) -> Request:
 async def delete_channel(scene: Scene) -> Request:
     path, rows = await channel_path(scene), (("channel.delete", "user:root", "channel"),)
     return Request(await scene.root(), path, rows)
+
+
+async def enrolled(scene: Scene, **terms: Any) -> str:
+    """The address of an enrolled host."""
+    made = await scene.created("/api/fleet/hosts", fqdn="build-1.example.com", **terms)
+    return f"/api/fleet/hosts/{made['host']['fqdn']}"
+
+
+@valid("POST /api/fleet/hosts")
+async def enrol_host(scene: Scene) -> Request:
+    root = await scene.root()
+    body = {
+        "fqdn": "build-1.example.com",
+        "pool": "default",
+        "secure": False,
+        "vip": True,
+        "roaming": True,
+        "temporary": True,
+        "user_id": root.user["id"],
+        "tags": ["ci"],
+        "allowed_targets": ["api.openai.com"],
+    }
+    return Request(root, "/api/fleet/hosts", (("host.enrol", "user:root", "host"),), body)
+
+
+@valid("PATCH /api/fleet/hosts/{host}")
+async def update_host(scene: Scene) -> Request:
+    root, path = await scene.root(), await enrolled(scene)
+    body = {
+        "pool": "default",
+        "secure": False,
+        "vip": True,
+        "roaming": True,
+        "temporary": True,
+        "user_id": root.user["id"],
+        "tags": ["ci"],
+        "allowed_targets": ["api.openai.com"],
+        "client_version_override": "0.61.0",
+        "model_override": "gpt-5",
+        "reasoning_effort_override": "high",
+        "insecure_window_minutes": 30,
+    }
+    return Request(root, path, (("host.update", "user:root", "host"),), body)
+
+
+@valid("DELETE /api/fleet/hosts/{host}")
+async def delete_host(scene: Scene) -> Request:
+    return Request(await scene.root(), await enrolled(scene), (("host.delete", "user:root", "host"),))
+
+
+async def done_to_a_host(scene: Scene, verb: str) -> Request:
+    path = await enrolled(scene)
+    return Request(await scene.root(), f"{path}/{verb}", ((f"host.{verb}", "user:root", "host"),))
+
+
+@valid("POST /api/fleet/hosts/{host}/rotate")
+async def rotate_host(scene: Scene) -> Request:
+    return await done_to_a_host(scene, "rotate")
+
+
+@valid("POST /api/fleet/hosts/{host}/suspend")
+async def suspend_host(scene: Scene) -> Request:
+    return await done_to_a_host(scene, "suspend")
+
+
+@valid("POST /api/fleet/hosts/{host}/resume")
+async def resume_host(scene: Scene) -> Request:
+    return await done_to_a_host(scene, "resume")
+
+
+@valid("POST /api/fleet/hosts/{host}/unbind")
+async def unbind_host(scene: Scene) -> Request:
+    return await done_to_a_host(scene, "unbind")
+
+
+@valid("POST /api/fleet/hosts/{host}/clear")
+async def clear_host(scene: Scene) -> Request:
+    return await done_to_a_host(scene, "clear")
+
+
+@valid("POST /api/fleet/hosts/{host}/window")
+async def open_window(scene: Scene) -> Request:
+    path = await enrolled(scene, secure=False)
+    rows = (("host.window_open", "user:root", "host"),)
+    return Request(await scene.root(), f"{path}/window", rows, {"minutes": 20})
+
+
+@valid("DELETE /api/fleet/hosts/{host}/window")
+async def close_window(scene: Scene) -> Request:
+    path = await enrolled(scene, secure=False)
+    return Request(await scene.root(), f"{path}/window", (("host.window_close", "user:root", "host"),))
+
+
+POOL_TERMS: Final = {
+    "tool": "claude",
+    "mode": "api_key",
+    "validation": "advisory",
+    "payloads_kept": 5,
+    "inactivity_days": 60,
+    "quota_hard_fail": False,
+    "quota_limit_percent": 90,
+    "quota_week_partition": 7,
+    "silent": True,
+    "client_version": "0.61.0",
+}
+
+
+@valid("POST /api/fleet/pools")
+async def create_pool(scene: Scene) -> Request:
+    body = {"name": "research", **POOL_TERMS}
+    return Request(await scene.root(), "/api/fleet/pools", (("pool.create", "user:root", "pool"),), body)
+
+
+@valid("PATCH /api/fleet/pools/{pool}")
+async def update_pool(scene: Scene) -> Request:
+    await scene.created("/api/fleet/pools", name="research")
+    body = {"name": "teaching", **POOL_TERMS}
+    return Request(await scene.root(), "/api/fleet/pools/research", (("pool.update", "user:root", "pool"),), body)
+
+
+@valid("DELETE /api/fleet/pools/{pool}")
+async def delete_pool(scene: Scene) -> Request:
+    await scene.created("/api/fleet/pools", name="research")
+    return Request(await scene.root(), "/api/fleet/pools/research", (("pool.delete", "user:root", "pool"),))
+
+
+@valid("PUT /api/fleet/switches")
+async def set_switches(scene: Scene) -> Request:
+    rows = (("fleet.disable", "user:root", "fleet"),)
+    return Request(await scene.root(), "/api/fleet/switches", rows, {"api_disabled": True})
+
+
+@valid("PATCH /api/fleet/versions")
+async def publish_versions(scene: Scene) -> Request:
+    body = {"client_available": "0.62.0", "client_lock": "rust-v0.61.0"}
+    return Request(await scene.root(), "/api/fleet/versions", (("fleet.publish", "user:root", "fleet"),), body)
+
+
+@valid("POST /api/fleet/quota/{pool}/refresh")
+async def refresh_quota(scene: Scene) -> Request:
+    rows = (("quota.refresh", "user:root", "pool"),)
+    return Request(await scene.root(), "/api/fleet/quota/default/refresh", rows)
+
+
+@valid("POST /api/fleet/alerts/{alert_id}/resolve")
+async def resolve_alert(scene: Scene) -> Request:
+    root = await scene.root()
+    async with scene.house.house.database.write() as tx:
+        await alerts.raise_alert(tx, Trouble(kind="new_ip", subject="build-1"), utc_now())
+    alert_id = (await root.get("/api/fleet/alerts")).json()["items"][0]["id"]
+    rows = (("alert.resolve", "user:root", "alert"),)
+    return Request(root, f"/api/fleet/alerts/{alert_id}/resolve", rows)
+
+
+@valid("POST /api/fleet/files")
+async def create_file(scene: Scene) -> Request:
+    body = {
+        "kind": "prompt",
+        "name": "review",
+        "pool": "default",
+        "body": "Review this.",
+        "description": "Reviews a change",
+        "argument_hint": "WHAT",
+    }
+    return Request(await scene.root(), "/api/fleet/files", (("file.create", "user:root", "file"),), body)
+
+
+@valid("PATCH /api/fleet/files/{file_id}")
+async def update_file(scene: Scene) -> Request:
+    file = await scene.created("/api/fleet/files", kind="agents", body="Be kind.")
+    body = {"body": "Be careful.", "description": "How to work", "argument_hint": "NONE", "revision": 1}
+    rows = (("file.update", "user:root", "file"),)
+    return Request(await scene.root(), f"/api/fleet/files/{file['id']}", rows, body)
+
+
+@valid("DELETE /api/fleet/files/{file_id}")
+async def delete_file(scene: Scene) -> Request:
+    file = await scene.created("/api/fleet/files", kind="agents", body="Be kind.")
+    return Request(await scene.root(), f"/api/fleet/files/{file['id']}", (("file.delete", "user:root", "file"),))
+
+
+CREDENTIAL: Final = {
+    "OPENAI_API_KEY": "sk-live-4f9a8b7c6d5e4f3a2b1c",
+    "last_refresh": "2026-11-01T10:00:00Z",
+}
+CREDENTIALS: Final = "/api/fleet/credentials/default"
+
+
+async def credential_payload(scene: Scene, **changes: Any) -> int:
+    made = await scene.created(CREDENTIALS, auth={**CREDENTIAL, **changes})
+    return int(made["payload"]["id"])
+
+
+@valid("POST /api/fleet/credentials/{pool}")
+async def upload_credential(scene: Scene) -> Request:
+    rows = (("credential.upload", "user:root", "pool"),)
+    return Request(await scene.root(), CREDENTIALS, rows, {"auth": CREDENTIAL, "force": True})
+
+
+@valid("POST /api/fleet/credentials/{pool}/rollback")
+async def roll_credential_back(scene: Scene) -> Request:
+    body = {"payload_id": await credential_payload(scene)}
+    rows = (("credential.rollback", "user:root", "pool"),)
+    return Request(await scene.root(), f"{CREDENTIALS}/rollback", rows, body)
+
+
+@valid("DELETE /api/fleet/credentials/{pool}/payloads/{payload}")
+async def forget_credential(scene: Scene) -> Request:
+    older = await credential_payload(scene)
+    await credential_payload(scene, last_refresh="2026-11-02T10:00:00Z")
+    rows = (("credential.forget", "user:root", "pool"),)
+    return Request(await scene.root(), f"{CREDENTIALS}/payloads/{older}", rows)
+
+
+@valid("POST /api/fleet/credentials/{pool}/payloads/{payload}/reveal")
+async def reveal_credential(scene: Scene) -> Request:
+    path = f"{CREDENTIALS}/payloads/{await credential_payload(scene)}/reveal"
+    return Request(await scene.root(), path, (("credential.reveal", "user:root", "pool"),))
+
+
+@valid("POST /api/fleet/credentials/{pool}/seed-links")
+async def offer_seed_link(scene: Scene) -> Request:
+    rows = (("credential.offer_seed", "user:root", "pool"),)
+    return Request(await scene.root(), f"{CREDENTIALS}/seed-links", rows)
+
+
+@valid("POST /api/fleet/credentials/{pool}/validation")
+async def ask_for_validation(scene: Scene) -> Request:
+    await scene.created("/api/fleet/pools", name="research", validation="advisory")
+    rows = (("credential.ask_validation", "user:root", "pool"),)
+    return Request(await scene.root(), "/api/fleet/credentials/research/validation", rows)
+
+
+@valid("POST /api/fleet/credentials/{pool}/refresh")
+async def ask_for_refresh(scene: Scene) -> Request:
+    await scene.created("/api/fleet/pools", name="research", mode="hub")
+    rows = (("credential.ask_refresh", "user:root", "pool"),)
+    return Request(await scene.root(), "/api/fleet/credentials/research/refresh", rows)

@@ -33,6 +33,9 @@ Permission = Literal[
     "captures.read",
     "captures.write",
     "metrics.read",
+    "fleet.read",
+    "fleet.write",
+    "fleet.secrets",  # read a credential that hosts share, in plain text
     "audit.read",
     "impersonate",
 ]
@@ -59,6 +62,9 @@ _EVERYTHING_BUT_IMPERSONATION: Final = frozenset[Permission](
         "captures.read",
         "captures.write",
         "metrics.read",
+        "fleet.read",
+        "fleet.write",
+        "fleet.secrets",
         "audit.read",
     }
 )
@@ -74,7 +80,7 @@ ROLE_PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = {
 # A service token acts for a user only when its scopes name this word: no role brings it along.
 SCOPES: Final[frozenset[Permission]] = _EVERYTHING_BUT_IMPERSONATION | {"impersonate"}
 
-PrincipalKind = Literal["user", "token", "api_key", "visitor", "system"]
+PrincipalKind = Literal["user", "token", "api_key", "host", "visitor", "system"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -12,22 +12,30 @@ import click
 import monoize as package
 from monoize.base.errors import StartupProblem
 from monoize.cli import show
+from monoize.cli.alerts import alerts
 from monoize.cli.apply import apply
 from monoize.cli.audit import audit
 from monoize.cli.captures import captures
 from monoize.cli.channels import channels
 from monoize.cli.completion import completion
 from monoize.cli.config import config
+from monoize.cli.courier import courier
+from monoize.cli.credentials import credentials
 from monoize.cli.db import db
 from monoize.cli.export import export
 from monoize.cli.failure import Exit, Failure
+from monoize.cli.files import files
+from monoize.cli.fleet import fleet
+from monoize.cli.hosts import hosts
 from monoize.cli.import_litellm import import_
 from monoize.cli.invocation import Invocation
 from monoize.cli.keys import keys
 from monoize.cli.ledger import ledger
 from monoize.cli.login import login, logout, whoami
+from monoize.cli.pools import pools
 from monoize.cli.prices import prices
 from monoize.cli.providers import providers
+from monoize.cli.quota import quota
 from monoize.cli.redirects import redirects
 from monoize.cli.requests import explain, requests
 from monoize.cli.run import run
@@ -36,6 +44,7 @@ from monoize.cli.suffixes import suffixes
 from monoize.cli.tenants import tenants
 from monoize.cli.tokens import tokens
 from monoize.cli.transforms import transforms
+from monoize.cli.usage import usage
 from monoize.cli.users import users
 from monoize.cli.verb import environment_options, json_option, server_options
 
@@ -76,9 +85,18 @@ for command in (
     apply,
     export,
     import_,
+    files,
+    courier,
+    usage,
+    quota,
+    alerts,
     requests,
     explain,
     captures,
+    hosts,
+    pools,
+    credentials,
+    fleet,
     ledger,
     audit,
     config,

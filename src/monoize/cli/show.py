@@ -15,7 +15,9 @@ import click
 NOTHING: Final = "-"
 NANO_PER_USD: Final = 10**9
 _MONEY: Final = "_nano_usd"
-_TIMES: Final = frozenset({"expires", "email_verified"})
+_TIMES: Final = frozenset(
+    {"expires", "email_verified", "first_seen", "last_seen", "last_refresh", "insecure_enabled_until"}
+)
 _GAP: Final = "  "
 
 

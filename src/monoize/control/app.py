@@ -10,6 +10,8 @@ from monoize.control.bridge import api as bridge_api
 from monoize.control.catalog import api as catalog_api
 from monoize.control.edge import problem
 from monoize.control.edge.request_context import RequestContext
+from monoize.control.fleet import api as fleet_api
+from monoize.control.fleet.api import host as host_api
 from monoize.control.identity import api as identity_api
 from monoize.control.identity.actions.users import count_administrators
 from monoize.control.ledger import api as ledger_api
@@ -42,6 +44,11 @@ def make_app(settings: Settings) -> FastAPI:
     rooms.include_router(ledger_api.router())
     rooms.include_router(telemetry_api.router)
     rooms.include_router(bridge_api.router)
+    rooms.include_router(fleet_api.router())
+    # Hosts are answered in another form than everybody else: the OpenAPI document does not speak of them.
+    rooms.include_router(host_api.router(), prefix="/fleet/host", include_in_schema=False)
+    # First, since a thousand hosts call every minute and addresses are tried one after the other.
+    app.include_router(host_api.router(), include_in_schema=False)
     app.include_router(rooms)
     app.add_api_route("/healthz", health, tags=["health"])
     return app

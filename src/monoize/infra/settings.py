@@ -33,6 +33,9 @@ _TEST_PREFIX: Final = "MONOIZE_TEST_"
 _SHAPES: Final = {
     "public_url": (re.compile(r"https?://[^/?#\s]+[^?#\s]*"), "must be https://HOST or http://HOST"),
     "control_url": (re.compile(r"https?://[^/?#\s]+[^?#\s]*"), "must be https://HOST or http://HOST"),
+    "fleet_token_url": (re.compile(r"https?://[^/?#\s]+[^?#\s]*"), "must be https://HOST/PATH"),
+    "fleet_account_url": (re.compile(r"https?://[^/?#\s]+[^?#\s]*"), "must be https://HOST/PATH"),
+    "fleet_runner_url": (re.compile(r"https?://[^/?#\s]+[^?#\s]*"), "must be http://HOST:PORT/PATH"),
     "redis_url": (
         re.compile(r"rediss?://(.*@)?(\[[^]]+\]|[^:/?]+)(:\d{1,5})?([/?].*)?|unix://.+"),
         "must be redis://HOST:PORT/NUMBER, rediss://… or unix://PATH",
@@ -118,6 +121,16 @@ class Settings:
         "Whether keys may have their requests kept whole, prompts and answers included, under data_dir/captures.",
     )
     capture_retention_days: int = _setting(1, "Days after which what was kept is deleted.", least=1, most=365)
+    fleet_token_url: str = _setting(
+        "https://auth.openai.com/oauth/token",
+        "Where the hub refreshes the login of a fleet pool in the mode `hub`.",
+    )
+    fleet_account_url: str = _setting(
+        "https://chatgpt.com/backend-api", "Where the fleet asks how much of a ChatGPT account's allowance is used."
+    )
+    fleet_runner_url: str = _setting(
+        "", "Runner that tries fleet credentials out by one small call; empty: none is validated."
+    )
     smtp_url: str = _setting("", "Mail server, smtp://user:password@host:587 or smtps://…", secret=True)
     mail_from: str = _setting("", "Sender address of mail.")
     log_level: Literal["debug", "info", "warning", "error"] = _setting("info", "Least severity to log.")

@@ -16,6 +16,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from monoize.contract.wall import PREFIX as WALL
 from monoize.control.catalog import tasks as catalog_tasks
+from monoize.control.fleet import tasks as fleet_tasks
+from monoize.control.fleet.services import open_fleet
 from monoize.control.identity import tasks as identity_tasks
 from monoize.control.ledger import tasks as ledger_tasks
 from monoize.control.ledger.actions.live import LiveRequests
@@ -50,6 +52,7 @@ async def open_all(settings: Settings) -> AsyncIterator[State]:
         plane = await stack.enter_async_context(open_gateway(settings, bridge.above, money))
         bridge.tells(plane.keys, money.refresher)
         state.house, state.identity = house, identity
+        state.fleet = await open_fleet(house)
         state.spool, state.holds = money.spool, money.holds
         state.gateway, state.sockets, state.wall = plane.gateway, plane.sockets, bridge.wall
         state.upstreams, state.bystanders = plane.upstreams, plane.gateway.bystanders
@@ -60,6 +63,7 @@ async def open_all(settings: Settings) -> AsyncIterator[State]:
         identity_tasks.schedule(background, house.database, identity.authenticator)
         catalog_tasks.schedule(background, house.database)
         ledger_tasks.schedule(background, live)
+        fleet_tasks.schedule(background, house)
         stack.push_async_callback(background.stop)
         yield state
 

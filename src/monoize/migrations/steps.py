@@ -4,9 +4,11 @@ SQLite and PostgreSQL roll a broken migration back; MySQL commits every statemen
 looks whether it was already taken.
 """
 
+from typing import Any
+
 from alembic import op
 from sqlalchemy import Column, MetaData, Table, inspect
-from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
+from sqlalchemy.schema import AddConstraint, CreateColumn, CreateIndex, CreateTable
 from sqlalchemy.sql.schema import SchemaItem
 
 from monoize.infra.columns import NAMES, TABLE_OPTIONS
@@ -27,15 +29,22 @@ def create_table(name: str, *items: SchemaItem, append_only: bool = False) -> No
 
 
 def extend_table(name: str, *items: SchemaItem, append_only: bool = False) -> None:
-    """Give a table the columns and indexes it lacks. Its triggers are made anew, since they name its columns."""
+    """Give a table the columns, indexes and references it lacks.
+
+    Its triggers are made anew, since they name its columns.
+    """
     table = _declared(name, *items, append_only=append_only)
     connection = op.get_bind()
     present = {column["name"] for column in inspect(connection).get_columns(name)}
     for column in table.columns:
         if column.name not in present:
             definition = str(CreateColumn(column).compile(dialect=connection.dialect))
-            connection.exec_driver_sql(f"ALTER TABLE {name} ADD COLUMN {definition}")
+            # SQLite takes a reference only together with its column.
+            reference = _reference_within(column) if connection.dialect.name == "sqlite" else ""
+            connection.exec_driver_sql(f"ALTER TABLE {name} ADD COLUMN {definition}{reference}")
     _create_missing_indexes(table)
+    if connection.dialect.name != "sqlite":
+        _create_missing_references(table)
     on = f" ON {name}" if connection.dialect.name == "postgresql" else ""
     for trigger in triggers_of(table, connection.dialect):
         connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {trigger.name}{on}")
@@ -49,6 +58,22 @@ def _create_missing_indexes(table: Table) -> None:
     for index in sorted(table.indexes, key=lambda index: str(index.name)):
         if index.name not in present:
             connection.execute(CreateIndex(index))
+
+
+def _reference_within(column: "Column[Any]") -> str:
+    for key in column.foreign_keys:
+        assert key.constraint is not None
+        target, _, referred = key.target_fullname.partition(".")
+        return f" CONSTRAINT {key.constraint.name} REFERENCES {target} ({referred}) ON DELETE {key.ondelete}"
+    return ""
+
+
+def _create_missing_references(table: Table) -> None:
+    connection = op.get_bind()
+    present = {key["name"] for key in inspect(connection).get_foreign_keys(table.name)}
+    for constraint in sorted(table.foreign_key_constraints, key=lambda constraint: str(constraint.name)):
+        if constraint.name not in present:
+            connection.execute(AddConstraint(constraint))
 
 
 def _declared(name: str, *items: SchemaItem, append_only: bool) -> Table:

@@ -54,7 +54,7 @@ def differences(connection: Connection) -> Iterator[str]:
     for name in sorted(declared & live):
         table = schema.tables[name]
         yield from _columns(table, inspector, connection.dialect)
-        yield from _keys(table, inspector)
+        yield from _keys(table, inspector, connection)
         for trigger in triggers_of(table, connection.dialect):
             if trigger.name not in triggers:
                 yield f"trigger {trigger.name} is missing"
@@ -100,7 +100,7 @@ def _type_name(kind: types.TypeEngine[Any], dialect: Dialect) -> str:
 _SPELLINGS = {"BOOL": "TINYINT(1)", "INTEGER(11)": "INTEGER", "BIGINT(20)": "BIGINT", "DOUBLE": "DOUBLE PRECISION"}
 
 
-def _keys(table: Table, inspector: Inspector) -> Iterator[str]:
+def _keys(table: Table, inspector: Inspector, connection: Connection) -> Iterator[str]:
     name = table.name
     wanted = [column.name for column in table.primary_key]
     if inspector.get_pk_constraint(name)["constrained_columns"] != wanted:
@@ -119,17 +119,27 @@ def _keys(table: Table, inspector: Inspector) -> Iterator[str]:
     for constraint in table.constraints:
         if isinstance(constraint, CheckConstraint) and constraint.name not in live_checks:
             yield f"check {constraint.name} is missing"
-    live_foreign = {
-        (
-            tuple(key["constrained_columns"]),
-            key["referred_table"],
-            (key.get("options", {}).get("ondelete") or "NO ACTION").replace("RESTRICT", "NO ACTION"),
-        )
-        for key in inspector.get_foreign_keys(name)
-    }
+    live_foreign = set(_live_foreign(name, inspector, connection))
     for key in table.foreign_key_constraints:
         if _foreign(key) not in live_foreign:
             yield f"foreign key {key.name} is missing or acts otherwise"
+
+
+def _live_foreign(
+    table: str, inspector: Inspector, connection: Connection
+) -> Iterator[tuple[tuple[str, ...], str, str]]:
+    for key in inspector.get_foreign_keys(table):
+        columns = tuple(key["constrained_columns"])
+        on_delete = key.get("options", {}).get("ondelete") or _on_delete(table, columns[0], connection)
+        yield columns, key["referred_table"], on_delete.replace("RESTRICT", "NO ACTION")
+
+
+def _on_delete(table: str, column: str, connection: Connection) -> str:
+    """SQLAlchemy does not see how a reference acts that SQLite was given together with its column."""
+    if connection.dialect.name != "sqlite":
+        return "NO ACTION"
+    keys = connection.exec_driver_sql(f"PRAGMA foreign_key_list({table})").mappings()
+    return next((str(key["on_delete"]) for key in keys if key["from"] == column), "NO ACTION")
 
 
 def _unique(table: Table) -> Iterator[tuple[str, ...]]:

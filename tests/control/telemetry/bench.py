@@ -16,7 +16,7 @@ from monoize.base.cost.usage import Usage
 from monoize.base.ids import new_id
 from monoize.contract.events import Charged, ProviderCall, RequestLog, decode, encode
 from monoize.control.telemetry import actions
-from monoize.control.telemetry.model import Cost
+from monoize.control.telemetry.model.calls import Cost
 from monoize.control.telemetry.tables import agent_telemetry, telemetry_days
 from monoize.infra.db import Database
 

@@ -9,7 +9,7 @@ from support.house import Client, RunningHouse
 
 from monoize.base.cost.sheet import UNPRICED
 from monoize.control.telemetry.errors import TooManyCosts
-from monoize.control.telemetry.model import COSTS_MOST
+from monoize.control.telemetry.model.calls import COSTS_MOST
 from monoize.control.telemetry.tables import telemetry_days
 
 PATH = "/api/telemetry/costs"
@@ -81,6 +81,7 @@ async def test_costs_cross_the_wire_as_exact_text(house: RunningHouse, admin: Cl
             "calls": 2,
             "unpriced_calls": 1,
             "cost_nano_usd": str(USAGE_NANO),
+            "source": "gateway",
         }
     ] == answer.json()["items"]
 

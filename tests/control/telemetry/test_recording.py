@@ -15,7 +15,7 @@ from monoize.base.cost.usage import InvalidUsage, Usage
 from monoize.contract.events import RequestLog, decode, encode
 from monoize.control.identity.model import DEFAULT_TENANT_ID
 from monoize.control.telemetry.actions import BATCH_MOST
-from monoize.control.telemetry.model import BIG_INTEGER_MOST
+from monoize.control.telemetry.model.sums import BIG_INTEGER_MOST
 
 DEAR = PriceSheet.of([Price(id="dear", provider="p", model_key="m", input_pico=RATE_MOST)])
 

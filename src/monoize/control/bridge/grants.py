@@ -14,7 +14,7 @@ from monoize.control.identity.actions.key_holders import KeyHolder, holder_of
 from monoize.control.identity.model import allowed_transforms
 from monoize.infra.db import Database
 
-GRANTS_REST_ON: Final = frozenset({"user", "tenant", "key"})
+GRANTS_REST_ON: Final = frozenset({"user", "tenant", "key", "host"})
 
 
 class KeyGrants:

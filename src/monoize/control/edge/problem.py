@@ -127,7 +127,7 @@ async def _on_invalid(request: Request, exc: Exception) -> Response:
     found = exc.errors()
     if any(error["type"] == "json_invalid" for error in found):
         return problem(MalformedBody(), request.state.request_id)
-    listed = [{"pointer": _pointer(error["loc"]), "message": error["msg"]} for error in found[:_ERRORS_LISTED_MOST]]
+    listed = [{"pointer": pointer(error["loc"]), "message": error["msg"]} for error in found[:_ERRORS_LISTED_MOST]]
     return problem(InvalidRequest(errors=listed), request.state.request_id)
 
 
@@ -139,7 +139,7 @@ def _known_methods(request: Request) -> list[str]:
     return sorted(methods | {"HEAD"} if "GET" in methods else methods)
 
 
-def _pointer(place: Sequence[str | int]) -> str:
+def pointer(place: Sequence[str | int]) -> str:
     """RFC 6901, shortened: the name of an unknown field is the caller's and as long as they like."""
     parts = (str(part)[:_NAME_CHARS_MOST].replace("~", "~0").replace("/", "~1") for part in place)
     return "".join(f"/{part}" for part in parts)

@@ -81,6 +81,7 @@ class RequestContext:
         state = scope.setdefault("state", {})
         state["request_id"] = request_id
         state["ip"] = client_address(peer, scope["headers"], self._trusted)
+        state["only_looks"] = asked == "HEAD"
         state["https"] = self._public_https or scope["scheme"] == "https"
 
         started = time.perf_counter()

@@ -10,7 +10,7 @@ from monoize.control.edge.caller import requires
 from monoize.control.edge.house import HouseHere
 from monoize.control.edge.wire import STORABLE
 from monoize.control.telemetry import actions
-from monoize.control.telemetry.model import PROVIDER_CHARS_MOST, Costs
+from monoize.control.telemetry.model.calls import PROVIDER_CHARS_MOST, Costs, Source
 
 router: Final = APIRouter(prefix="/telemetry", tags=["telemetry"])
 
@@ -24,7 +24,11 @@ async def list_costs(
     since: Annotated[dt.date, Query(description="The first day, in UTC.")],
     until: Annotated[dt.date, Query(description="The day after the last, at most 31 days later.")],
     provider: Provider | None = None,
+    source: Annotated[
+        Source,
+        Query(description="`gateway`: what went through here; `reported`: what hosts say they used besides."),
+    ] = "gateway",
 ) -> Costs:
     """By provider, day and model, of all tenants together. Calls without a price are counted, not guessed at."""
     async with house.database.read() as tx:
-        return await actions.costs(tx, since=since, until=until, provider=provider)
+        return await actions.costs(tx, since=since, until=until, provider=provider, source=source)

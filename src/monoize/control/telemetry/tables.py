@@ -1,10 +1,11 @@
-"""What agents and hosts did and used: `agent_telemetry`, `token_usages`, and the sums of each day.
+"""What agents and hosts did and used: `agent_telemetry`, `token_usages`, and the sums of each day of both.
 
 Ids of people, agents and tenants are plain text here: what was measured outlives whom it names.
 """
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Date,
@@ -13,6 +14,7 @@ from sqlalchemy import (
     Integer,
     PrimaryKeyConstraint,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy import (
     text as sql,
@@ -128,6 +130,11 @@ token_usages = table(
     Column("model", text(128)),
     Column("line", text()),
     created_at(),
+    Column("ingest_id", big_integer_ref(), ForeignKey("token_usage_ingests.id", ondelete="SET NULL"), index=True),
+    # Frozen when the row came in, with the price that it was reckoned by; NULL where there was none.
+    Column("cost_nano", BigInteger),
+    Column("unpriced", Boolean, nullable=False, server_default=false()),
+    Column("price_id", text(36)),
     Index(None, "created_at"),
 )
 
@@ -146,5 +153,26 @@ telemetry_days = table(
     Column("cost_nano", BigInteger, nullable=False, server_default=sql("0")),
     Column("unpriced_calls", BigInteger, nullable=False, server_default=sql("0")),
     PrimaryKeyConstraint("tenant_id", "day", "provider", "model"),
+    Index(None, "day"),
+)
+
+reported_days = table(
+    "reported_days",
+    # As it was when it reported: what was used outlives the host.
+    Column("host_id", BigInteger, nullable=False),
+    Column("day", Date, nullable=False),
+    Column("provider", text(64), nullable=False),
+    Column("model", text(128), nullable=False),
+    Column("tenant_id", text(36), nullable=False),
+    Column("events", BigInteger, nullable=False, server_default=sql("0")),
+    Column("total", BigInteger, nullable=False, server_default=sql("0")),
+    Column("input_tokens", BigInteger, nullable=False, server_default=sql("0")),
+    Column("output_tokens", BigInteger, nullable=False, server_default=sql("0")),
+    Column("cached_tokens", BigInteger, nullable=False, server_default=sql("0")),
+    Column("reasoning_tokens", BigInteger, nullable=False, server_default=sql("0")),
+    # The sum over the priced rows, as in `telemetry_days`.
+    Column("cost_nano", BigInteger, nullable=False, server_default=sql("0")),
+    Column("unpriced", BigInteger, nullable=False, server_default=sql("0")),
+    PrimaryKeyConstraint("host_id", "day", "provider", "model", "tenant_id"),
     Index(None, "day"),
 )

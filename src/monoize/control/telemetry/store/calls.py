@@ -5,13 +5,13 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import and_, bindparam, func, select, tuple_, update
-from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy import func, select
 
 from monoize.base.cost.usage import Usage
 from monoize.base.money import NANO_PER_USD
 from monoize.contract.events import Charged, ProviderCall
-from monoize.control.telemetry.model import Cost, DayKey, DaySum, RecordedCall, total
+from monoize.control.telemetry.model.calls import Cost, DayKey, DaySum, RecordedCall
+from monoize.control.telemetry.store.sums import Sums
 from monoize.control.telemetry.tables import agent_telemetry, telemetry_days
 from monoize.infra.bulk import insert_many, is_one_of
 from monoize.infra.db import Tx
@@ -21,7 +21,7 @@ _TOKENS_PER_MTOK: Final = 10**6
 _CACHE_5M_S: Final = 300
 _CACHE_1H_S: Final = 3600
 _days = telemetry_days.c
-_KEY: Final = DayKey._fields
+_sums: Final = Sums(telemetry_days, key=DayKey._fields, numbers=DaySum._fields)
 _encoder: Final = msgspec.json.Encoder()
 
 
@@ -120,43 +120,7 @@ def _shown_neuron_rate(pico: int | None) -> float | None:
 
 
 async def add_to_days(tx: Tx, sums: Mapping[DayKey, DaySum]) -> None:
-    """Locks in the order of the keys, so that no two transactions can wait for each other in a circle."""
-    if not sums:
-        return
-    before = await _locked(tx, sorted(sums))
-    statement = (
-        update(telemetry_days)
-        .where(and_(*(_days[name] == bindparam(f"of_{name}") for name in _KEY)))
-        .values({name: bindparam(f"new_{name}") for name in DaySum._fields})
-    )
-    rows = [
-        {f"of_{name}": value for name, value in key._asdict().items()}
-        | {f"new_{name}": value for name, value in total((before[key], sums[key]))._asdict().items()}
-        for key in before
-    ]
-    await tx.execute(statement, rows)
-
-
-async def _locked(tx: Tx, keys: Sequence[DayKey]) -> Mapping[DayKey, DaySum]:
-    """What the sums are now, after making those that are not there; nobody else moves them until the end."""
-    await tx.execute(_made_or_left(tx.connection.dialect.name), [key._asdict() for key in keys])
-    of_key = tuple_(*(_days[name] for name in _KEY))
-    query = select(telemetry_days).where(of_key.in_(keys))
-    found = {
-        DayKey(row.tenant_id, row.day, row.provider, row.model): DaySum(
-            *(getattr(row, name) for name in DaySum._fields)
-        )
-        for row in await tx.execute(query)
-    }
-    return {key: found[key] for key in keys}
-
-
-def _made_or_left(dialect: str) -> Any:
-    """Writing a row as it is takes its lock, which leaving it alone would not do everywhere."""
-    if dialect in ("mysql", "mariadb"):
-        return mysql.insert(telemetry_days).on_duplicate_key_update(calls=_days.calls)
-    insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
-    return insert(telemetry_days).on_conflict_do_update(index_elements=_KEY, set_={"calls": _days.calls})
+    await _sums.add(tx, sums)
 
 
 async def costs(tx: Tx, *, since: dt.date, until: dt.date, provider: str | None, most: int) -> Sequence[Cost]:

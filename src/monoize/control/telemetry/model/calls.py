@@ -7,7 +7,7 @@ it sets it aside, for a person to look at. Nothing is cut to fit.
 import dataclasses
 import datetime as dt
 from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from monoize.base.clock import utc_day
 from monoize.base.cost.costing import NANO_NEURONS_PER_MILLI
@@ -16,8 +16,11 @@ from monoize.base.money import round_half_up
 from monoize.contract.events import Charged, ProviderCall
 from monoize.control.edge.wire import NanoUsd, storable
 from monoize.control.identity.model import DEFAULT_TENANT_ID
+from monoize.control.telemetry.model.sums import BIG_INTEGER_MOST, added
 
-BIG_INTEGER_MOST: Final = 2**63 - 1
+Source = Literal["gateway", "reported"]
+"""Whether the gateway measured it, or a host says so."""
+
 INTEGER_MOST: Final = 2**31 - 1
 COST_DAYS_MOST: Final = 31
 COSTS_MOST: Final = 50_000
@@ -54,10 +57,7 @@ class DaySum(NamedTuple):
 
 
 def total(sums: Iterable[DaySum]) -> DaySum:
-    found = DaySum(*map(sum, zip(*sums, strict=True)))
-    if max(found) > BIG_INTEGER_MOST:
-        raise ValueError("a sum of a day would leave the range of signed 64-bit numbers")
-    return found
+    return DaySum(*added(sums))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -70,6 +70,7 @@ class Cost:
     calls: int
     unpriced_calls: int
     cost_nano_usd: NanoUsd
+    source: Source = "gateway"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
