@@ -33,7 +33,8 @@ def show_standing(invocation: Invocation, pool: str) -> None:
     """Show what counts now, and how many hosts have it."""
     found = invocation.api.get(_path(pool))
     if invocation.as_text:
-        found = {**found, **_flat(found.pop("canonical") or {})}
+        canonical = found.pop("canonical") or {}
+        found |= {f"canonical_{name}": value for name, value in canonical.items()}
     show.thing(found, as_text=invocation.as_text)
 
 
@@ -165,10 +166,6 @@ def _path(pool: str) -> str:
 
 def _short(payload: Json) -> Json:
     return {**payload, "digest": payload["digest"][:_DIGEST_CHARS]}
-
-
-def _flat(canonical: Json) -> Json:
-    return {f"canonical_{name}": value for name, value in canonical.items()}
 
 
 def _document(file: str) -> Any:
