@@ -3,6 +3,7 @@
 import contextlib
 import decimal
 import json
+import subprocess
 import sys
 import tempfile
 import time
@@ -168,6 +169,13 @@ def test_a_gateway_shows_its_figures_to_its_own_machine_and_serves_nothing_else(
     assert "monoize_requests_total" in httpx2.get(f"{gateway.address}/metrics").text
     assert 404 == httpx2.get(f"{gateway.address}/api/users").status_code
     assert json.loads(httpx2.get(f"{gateway.address}/healthz").content)["status"] == "ok"
+
+
+def test_it_loads_neither_the_control_plane_nor_its_libraries():
+    code = "import sys, monoize.main.gateway_server; print(*sys.modules, sep='\\n')"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    others = ("fastapi", "pydantic", "sqlalchemy", "monoize.control", "monoize.dashboard")
+    assert [] == [name for name in loaded if name.startswith(others)]
 
 
 @pytest.mark.parametrize(

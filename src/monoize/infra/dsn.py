@@ -2,18 +2,19 @@
 
 `sqlite://./data/x.db` and `sqlite:///abs/x.db` both name files (the path is all that follows `sqlite://`),
 `sqlite://:memory:` keeps everything in memory. PostgreSQL and MySQL addresses are ordinary URLs; `sslmode` is
-understood as the rest of the world writes it.
+understood as the rest of the world writes it. SQLAlchemy is loaded when its own address is wanted: a process
+without a database need not.
 """
 
 import dataclasses
 import re
 from pathlib import Path
-from typing import Final, Literal
-
-from sqlalchemy import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from typing import TYPE_CHECKING, Final, Literal
 
 from monoize.base.errors import StartupProblem
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
 
 Engine = Literal["sqlite", "postgresql", "mysql"]
 
@@ -28,13 +29,21 @@ _DRIVERS: Final[dict[str, tuple[Engine, str]]] = {
 @dataclasses.dataclass(frozen=True, slots=True)
 class Dsn:
     engine: Engine
-    url: URL
     shown: str
     file: Path | None = None
+    server_url: "URL | None" = None
 
     @property
     def in_memory(self) -> bool:
         return self.engine == "sqlite" and self.file is None
+
+    @property
+    def url(self) -> "URL":
+        if self.server_url is not None:
+            return self.server_url
+        from sqlalchemy import URL
+
+        return URL.create("sqlite+aiosqlite", database=str(self.file) if self.file else ":memory:")
 
     def __str__(self) -> str:
         return self.shown
@@ -49,6 +58,9 @@ def parse(text: str) -> Dsn:
             f"the database address {redacted(text)} is not understood; "
             "use sqlite://PATH, postgresql://user:password@host/name or mysql://user:password@host/name"
         )
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
     engine, driver = _DRIVERS[scheme]
     try:
         url = make_url(text).set(drivername=driver)
@@ -62,14 +74,14 @@ def parse(text: str) -> Dsn:
         # asyncpg knows the same words under another name.
         url = url.difference_update_query(["sslmode"]).update_query_dict({"ssl": url.query["sslmode"]})
     # Not rendered from the URL, which a password that was not escaped may have been cut to pieces for.
-    return Dsn(engine, url, redacted(text))
+    return Dsn(engine, redacted(text), server_url=url)
 
 
 def _sqlite(rest: str) -> Dsn:
     path, _, parameters = rest.removeprefix("//").removeprefix("file:").partition("?")
     if path in ("", ":memory:", "/:memory:") or "mode=memory" in parameters.split("&"):
-        return Dsn("sqlite", URL.create("sqlite+aiosqlite", database=":memory:"), "sqlite://:memory:")
-    return Dsn("sqlite", URL.create("sqlite+aiosqlite", database=path), f"sqlite://{path}", Path(path))
+        return Dsn("sqlite", "sqlite://:memory:")
+    return Dsn("sqlite", f"sqlite://{path}", Path(path))
 
 
 def redacted(text: str) -> str:
