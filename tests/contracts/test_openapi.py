@@ -93,8 +93,11 @@ async def things(root: Client) -> dict[str, str]:
     token = (await root.post("/api/tokens", json={"name": "ci"})).json()["token"]["name"]
     channel = {"name": "first", "base_url": "https://api.example.com", "api_key": "0123456789abcdef"}
     provider = (await root.post("/api/providers", json={"name": "u", "type": "echo", "channels": [channel]})).json()
+    record = (await root.post("/api/agent-records", json={"name": "sam", "role_name": "helper"})).json()["id"]
     upstream = {"provider_id": provider["id"], "channel_id": provider["channels"][0]["id"]}
-    return {"user_id": user, "key_id": key, "tenant_id": tenant, "name": token, **upstream}
+    limits = (await root.post("/api/agent-limits", json={"agent_role_id": "worker"})).json()["id"]
+    agents = {"record_id": record, "agent_id": record, "limits_id": limits}
+    return {"user_id": user, "key_id": key, "tenant_id": tenant, "name": token, **agents, **upstream}
 
 
 async def logged_request(till: Till, root: Client) -> str:

@@ -33,6 +33,12 @@ Permission = Literal[
     "captures.read",
     "captures.write",
     "metrics.read",
+    "governance.read",
+    "governance.write",
+    "operations.check",
+    "approvals.read",
+    "approvals.propose",
+    "approvals.decide",
     "audit.read",
     "impersonate",
 ]
@@ -59,6 +65,12 @@ _EVERYTHING_BUT_IMPERSONATION: Final = frozenset[Permission](
         "captures.read",
         "captures.write",
         "metrics.read",
+        "governance.read",
+        "governance.write",
+        "operations.check",
+        "approvals.read",
+        "approvals.propose",
+        "approvals.decide",
         "audit.read",
     }
 )
@@ -66,8 +78,8 @@ _EVERYTHING_BUT_IMPERSONATION: Final = frozenset[Permission](
 ROLE_PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = {
     "super_admin": _EVERYTHING_BUT_IMPERSONATION,
     "admin": _EVERYTHING_BUT_IMPERSONATION,
-    "user": frozenset({"self"}),
-    "deployer": frozenset({"self", "tenants.read"}),
+    "user": frozenset({"self", "approvals.read", "approvals.decide"}),
+    "deployer": frozenset({"self", "tenants.read", "operations.check", "approvals.read", "approvals.propose"}),
     "viewer": frozenset({"self"}),
 }
 

@@ -12,7 +12,10 @@ import click
 import monoize as package
 from monoize.base.errors import StartupProblem
 from monoize.cli import show
+from monoize.cli.agent_limits import agent_limits
+from monoize.cli.agent_records import agent_records
 from monoize.cli.apply import apply
+from monoize.cli.approvals import approvals
 from monoize.cli.audit import audit
 from monoize.cli.captures import captures
 from monoize.cli.channels import channels
@@ -73,6 +76,9 @@ for command in (
     suffixes,
     transforms,
     prices,
+    agent_records,
+    agent_limits,
+    approvals,
     apply,
     export,
     import_,

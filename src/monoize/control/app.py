@@ -12,6 +12,7 @@ from monoize.control.bridge import api as bridge_api
 from monoize.control.catalog import api as catalog_api
 from monoize.control.edge import problem
 from monoize.control.edge.request_context import RequestContext
+from monoize.control.governance import api as governance_api
 from monoize.control.identity import api as identity_api
 from monoize.control.identity.actions.users import count_administrators
 from monoize.control.ledger import api as ledger_api
@@ -46,6 +47,7 @@ def make_app(settings: Settings, lifespan: Lifespan) -> FastAPI:
     rooms.include_router(catalog_api.router(count_administrators))
     rooms.include_router(ledger_api.router())
     rooms.include_router(telemetry_api.router)
+    rooms.include_router(governance_api.router())
     rooms.include_router(bridge_api.router)
     app.include_router(rooms)
     app.add_api_route("/healthz", health, tags=["health"])

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from monoize.contract.wall import PREFIX as WALL
 from monoize.control.app import make_app
 from monoize.control.catalog import tasks as catalog_tasks
+from monoize.control.governance import tasks as governance_tasks
 from monoize.control.identity import tasks as identity_tasks
 from monoize.control.ledger import tasks as ledger_tasks
 from monoize.control.ledger.actions.live import LiveRequests
@@ -21,6 +22,7 @@ from monoize.infra.background import Background
 from monoize.infra.settings import Settings
 from monoize.main.bridge import Bridge
 from monoize.main.gateway import captures_folder, open_gateway
+from monoize.main.governance import open_governance
 from monoize.main.house import open_house
 from monoize.main.money import open_money
 from monoize.main.prices import plant_prices
@@ -46,11 +48,13 @@ def make_application(settings: Settings) -> FastAPI:
             app.state.bystanders = plane.gateway.bystanders
             live = LiveRequests(house.database, plane.gateway.bystanders.under_way)
             app.state.ledger = Ledger(live, CaptureFiles(captures_folder(settings)))
+            app.state.governance = await stack.enter_async_context(open_governance(house, identity))
             background = Background()
             background.every(SNAPSHOT_EVERY_S, "bridge.snapshot", bridge.snapshots.run)
             identity_tasks.schedule(background, house.database, identity.authenticator)
             catalog_tasks.schedule(background, house.database)
             ledger_tasks.schedule(background, live)
+            governance_tasks.schedule(background, app.state.governance.notifier)
             stack.push_async_callback(background.stop)
             yield
 
