@@ -36,7 +36,7 @@ async def test_every_change_leaves_its_audit_rows_with_who_what_where_and_whence
     assert request.rows == tuple((row.action, row.actor, row.target_type) for row in rows)
     for row in rows:
         assert ("the-request", "203.0.113.9") == (row.request_id, row.ip)
-        assert (DEFAULT_TENANT_ID if row.actor.startswith("user:") else None) == row.tenant_id
+        assert (DEFAULT_TENANT_ID if row.actor.startswith(("user:", "token:")) else None) == row.tenant_id
         assert row.target_id
         assert isinstance(json.loads(row.details), dict)
     assert (await scene.house.house.audit_log.verify()).problem is None

@@ -93,11 +93,14 @@ async def things(root: Client) -> dict[str, str]:
     token = (await root.post("/api/tokens", json={"name": "ci"})).json()["token"]["name"]
     channel = {"name": "first", "base_url": "https://api.example.com", "api_key": "0123456789abcdef"}
     provider = (await root.post("/api/providers", json={"name": "u", "type": "echo", "channels": [channel]})).json()
+    record = (await root.post("/api/agent-records", json={"name": "sam", "role_name": "helper"})).json()["id"]
     upstream = {"provider_id": provider["id"], "channel_id": provider["channels"][0]["id"]}
     host = (await root.post("/api/fleet/hosts", json={"fqdn": "build-1"})).json()["host"]["fqdn"]
     file = (await root.post("/api/fleet/files", json={"kind": "agents", "body": "Be kind."})).json()["id"]
+    limits = (await root.post("/api/agent-limits", json={"agent_role_id": "worker"})).json()["id"]
     named = {"tenant_id": tenant, "name": token, "host": host, "file_id": file}
-    return {"user_id": user, "key_id": key, **named, **upstream}
+    agents = {"record_id": record, "agent_id": record, "limits_id": limits}
+    return {"user_id": user, "key_id": key, **named, **agents, **upstream}
 
 
 async def logged_request(till: Till, root: Client) -> str:

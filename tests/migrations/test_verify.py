@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Connection, inspect, text
 from support.engines import ENGINES, empty_database
 
+from monoize.control.governance.tables import agent_ai_sam_revisions
 from monoize.control.ledger.tables import billing_ledger
 from monoize.infra import dsn
 from monoize.infra.audit_log import logs
@@ -170,8 +171,10 @@ async def test_an_empty_database_lacks_everything(empty: str):
     assert tables + migrations == found
 
 
-def test_only_the_ledger_and_the_audit_log_are_append_only():
-    assert {billing_ledger, logs} == {table for table in schema.tables.values() if table.info.get("append_only")}
+def test_only_the_ledger_the_audit_log_and_versions_of_agent_records_are_append_only():
+    found = {table for table in schema.tables.values() if table.info.get("append_only")}
+
+    assert {billing_ledger, logs, agent_ai_sam_revisions} == found
 
 
 async def test_the_triggers_of_the_database_are_the_declared_ones(database: Database):

@@ -91,6 +91,19 @@ async def place_holds(address: str, namespace: str, budget: str, times: str) -> 
     await holds.close()
 
 
+async def take_quota(address: str, namespace: str, key: str, most: str, times: str) -> None:
+    """Try so often to be admitted, all at once. Prints how often it succeeded."""
+    from monoize.base.quotas import Quota
+    from monoize.infra.quotas import Admitted
+    from monoize.infra.redis_quotas import RedisQuotas
+
+    quotas, wanted = RedisQuotas(address, namespace=namespace), [Quota("max_ai_calls_per_day", "day", int(most))]
+    _wait_for_the_word()
+    outcomes = await asyncio.gather(*(quotas.take(key, wanted) for _ in range(int(times))))
+    print(sum(isinstance(outcome, Admitted) for outcome in outcomes))
+    await quotas.close()
+
+
 async def spool_until_killed(folder: str, workers: str) -> None:
     """Begin and finish entries, and print each id once its `finish` has returned."""
     from monoize.infra.spool import open_spool

@@ -16,6 +16,7 @@ from monoize.control.fleet.actions import alerts
 from monoize.control.fleet.model.alerts import Trouble
 from monoize.control.identity.actions import first_account
 from monoize.main.gateway import captures_folder
+from support.agents import AgentRuntime, make_agent_runtime
 from support.house import PASSWORD, Client, RunningHouse
 
 
@@ -810,3 +811,205 @@ async def ask_for_refresh(scene: Scene) -> Request:
     await scene.created("/api/fleet/pools", name="research", mode="hub")
     rows = (("credential.ask_refresh", "user:root", "pool"),)
     return Request(await scene.root(), "/api/fleet/credentials/research/refresh", rows)
+
+
+AGENT_RECORD: Final = {
+    "name": "sam",
+    "role_name": "helper",
+    "mode": "worker",
+    "safety_level": "moderate",
+    "is_global": True,
+    "tenant_scope": "multi_tenant",
+    "allowed_tenants": ["01a1fc11-0000-7000-8000-000000000001"],
+    "blocked_tenants": ["01a1fc11-0000-7000-8000-000000000002"],
+    "auth_strategy": "api_key",
+    "required_roles": ["admin"],
+    "requires_human_approval": True,
+    "telemetry_enabled": True,
+    "policies": {"budgets_json": {"windows": [{"id": "day", "period": "day", "limit_usd": "1"}]}},
+    "user_email": "user@example.com",
+    "additional_alert_emails": ["more@example.com"],
+    "backup_user_email": "backup@example.com",
+    "alert_escalation_email": "boss@example.com",
+    "description": "It helps.",
+    "notes": "for the trial",
+    "status": "draft",
+}
+
+
+@valid("POST /api/agent-records")
+async def create_agent_record(scene: Scene) -> Request:
+    root, tenant = await scene.root(), await scene.created("/api/tenants", name="somewhere")
+    others = {"tenant_id": tenant["id"], "owner_user_id": root.user["id"]}
+    body = {**AGENT_RECORD, **others, "baseline": "tenant", "template": "starter-worker"}
+    return Request(root, "/api/agent-records", (("agent_record.create", "user:root", "agent_record"),), body)
+
+
+@valid("PATCH /api/agent-records/{record_id}")
+async def update_agent_record(scene: Scene) -> Request:
+    root, made = await scene.root(), await scene.created("/api/agent-records", name="a", role_name="b")
+    body = {**AGENT_RECORD, "owner_user_id": root.user["id"], "version": 1, "reason": "It grew."}
+    rows = (("agent_record.update", "user:root", "agent_record"),)
+    return Request(root, f"/api/agent-records/{made['id']}", rows, body)
+
+
+@valid("DELETE /api/agent-records/{record_id}")
+async def archive_agent_record(scene: Scene) -> Request:
+    made = await scene.created("/api/agent-records", name="a", role_name="b")
+    rows = (("agent_record.archive", "user:root", "agent_record"),)
+    return Request(await scene.root(), f"/api/agent-records/{made['id']}", rows)
+
+
+@valid("POST /api/agent-records/{record_id}/rollback")
+async def roll_back_agent_record(scene: Scene) -> Request:
+    made = await scene.created("/api/agent-records", name="a", role_name="b")
+    rows = (("agent_record.rollback", "user:root", "agent_record"),)
+    body = {"to": 1, "version": 1, "reason": "It broke."}
+    return Request(await scene.root(), f"/api/agent-records/{made['id']}/rollback", rows, body)
+
+
+LIMITS: Final = {
+    "cost_tier": "low",
+    "max_ai_calls_per_day": 100,
+    "max_tokens_per_request": 2000,
+    "max_d1_queries_per_minute": 20,
+    "max_r2_operations_per_day": 40,
+    "rate_limit_per_minute": 10,
+    "max_concurrent": 2,
+    "allowed_operations": ["d1_*"],
+    "blocked_operations": ["d1_execute"],
+    "allowed_tools": ["read_*"],
+    "notes": "for the trial",
+}
+
+
+@valid("POST /api/agent-limits")
+async def create_limits(scene: Scene) -> Request:
+    tenant = await scene.created("/api/tenants", name="somewhere")
+    body = {"agent_role_id": "worker", "tenant_id": tenant["id"], **LIMITS}
+    rows = (("agent_limits.create", "user:root", "agent_limits"),)
+    return Request(await scene.root(), "/api/agent-limits", rows, body)
+
+
+@valid("PATCH /api/agent-limits/{limits_id}")
+async def update_limits(scene: Scene) -> Request:
+    made = await scene.created("/api/agent-limits", agent_role_id="worker")
+    rows = (("agent_limits.update", "user:root", "agent_limits"),)
+    return Request(await scene.root(), f"/api/agent-limits/{made['id']}", rows, {**LIMITS, "version": 1})
+
+
+@valid("DELETE /api/agent-limits/{limits_id}")
+async def delete_limits(scene: Scene) -> Request:
+    made = await scene.created("/api/agent-limits", agent_role_id="worker")
+    rows = (("agent_limits.delete", "user:root", "agent_limits"),)
+    return Request(await scene.root(), f"/api/agent-limits/{made['id']}", rows)
+
+
+OVERRIDE: Final = {
+    "limit_name": "max_ai_calls_per_day",
+    "value": 500,
+    "until": "2099-12-31T23:59:59Z",
+    "reason": "a demonstration",
+}
+
+
+@valid("POST /api/agent-limits/{limits_id}/overrides")
+async def override_limit(scene: Scene) -> Request:
+    made = await scene.created("/api/agent-limits", agent_role_id="worker")
+    rows = (("agent_limits.override", "user:root", "agent_limits"),)
+    return Request(await scene.root(), f"/api/agent-limits/{made['id']}/overrides", rows, OVERRIDE)
+
+
+@valid("DELETE /api/agent-limits/{limits_id}/overrides/{override_id}")
+async def end_override(scene: Scene) -> Request:
+    made = await scene.created("/api/agent-limits", agent_role_id="worker")
+    path = f"/api/agent-limits/{made['id']}/overrides"
+    override = await scene.created(path, **OVERRIDE)
+    rows = (("agent_limits.end_override", "user:root", "agent_limits"),)
+    return Request(await scene.root(), f"{path}/{override['id']}", rows)
+
+
+@valid("POST /api/agents/{agent_id}/operations/check")
+async def check_operation(scene: Scene) -> Request:
+    runtime = await make_agent_runtime(scene.house)
+    body = {"operation": "d1_query", "tool": "sql", "count": 2, "input_tokens": 100, "max_output_tokens": 100}
+    return Request(runtime.program, f"/api/agents/{runtime.agent['id']}/operations/check", (), body)
+
+
+@valid("POST /api/approvals")
+async def propose_approval(scene: Scene) -> Request:
+    runtime = await make_agent_runtime(scene.house)
+    body = runtime.proposal(
+        environment="production",
+        risk="medium",
+        is_irreversible=True,
+        est_cost_nano_usd="5000000000",
+        rationale="The table is empty.",
+        diff="- rows",
+        dry_run_ref="run-1",
+        affected=["orders"],
+        needed=2,
+        ttl_s=600,
+    )
+    rows = (("approval.propose", f"token:{runtime.program_name}", "approval"),)
+    return Request(runtime.program, "/api/approvals", rows, body)
+
+
+async def proposed(scene: Scene) -> tuple[AgentRuntime, str]:
+    runtime = await make_agent_runtime(scene.house)
+    answer = await runtime.propose(environment="staging")
+    assert answer.status_code == 201, answer.text
+    return runtime, f"/api/approvals/{answer.json()['id']}"
+
+
+async def approved(scene: Scene) -> tuple[AgentRuntime, str]:
+    runtime, path = await proposed(scene)
+    answer = await runtime.root.post(f"{path}/approve", json={})
+    assert answer.status_code == 200, answer.text
+    return runtime, path
+
+
+@valid("POST /api/approvals/{approval_id}/approve")
+async def approve(scene: Scene) -> Request:
+    runtime, path = await proposed(scene)
+    body = {"comment": "looked at", "second_factor": PASSWORD}
+    return Request(runtime.root, f"{path}/approve", (("approval.approve", "user:root", "approval"),), body)
+
+
+@valid("POST /api/approvals/{approval_id}/deny")
+async def deny(scene: Scene) -> Request:
+    runtime, path = await proposed(scene)
+    rows = (("approval.deny", "user:root", "approval"),)
+    return Request(runtime.root, f"{path}/deny", rows, {"comment": "not today"})
+
+
+@valid("POST /api/approvals/deny")
+async def deny_many(scene: Scene) -> Request:
+    runtime, path = await proposed(scene)
+    body = {"approval_ids": [path.rpartition("/")[2]], "comment": "not today"}
+    return Request(runtime.root, "/api/approvals/deny", (("approval.deny_many", "user:root", "approval"),), body)
+
+
+@valid("POST /api/approvals/{approval_id}/withdraw")
+async def withdraw(scene: Scene) -> Request:
+    runtime, path = await proposed(scene)
+    rows = (("approval.withdraw", f"token:{runtime.program_name}", "approval"),)
+    return Request(runtime.program, f"{path}/withdraw", rows)
+
+
+@valid("POST /api/approvals/{approval_id}/consume")
+async def consume(scene: Scene) -> Request:
+    runtime, path = await approved(scene)
+    body = {"arguments": '{"b": 2, "a": 1}', "environment": "staging", "execution_id": "run-2"}
+    rows = (("approval.consume", f"token:{runtime.program_name}", "approval"),)
+    return Request(runtime.program, f"{path}/consume", rows, body)
+
+
+@valid("POST /api/approvals/{approval_id}/outcome")
+async def finish(scene: Scene) -> Request:
+    runtime, path = await approved(scene)
+    used = {"arguments": '{"a": 1, "b": 2}', "environment": "staging"}
+    answer = await runtime.program.post(f"{path}/consume", json=used)
+    assert answer.status_code == 200, answer.text
+    rows = (("approval.executed", f"token:{runtime.program_name}", "approval"),)
+    return Request(runtime.program, f"{path}/outcome", rows, {"outcome": "executed"})

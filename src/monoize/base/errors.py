@@ -104,8 +104,10 @@ class TooMany(Refusal):
     code = "too_many"
     status = 429
 
-    def __init__(self, message: str | None = None, *, retry_after_s: int, hint: str | None = None) -> None:
-        super().__init__(message, hint=hint, retry_after_s=retry_after_s)
+    def __init__(
+        self, message: str | None = None, *, retry_after_s: int, hint: str | None = None, **details: Any
+    ) -> None:
+        super().__init__(message, hint=hint, retry_after_s=retry_after_s, **details)
         self.retry_after_s = retry_after_s
 
 

@@ -36,6 +36,12 @@ Permission = Literal[
     "fleet.read",
     "fleet.write",
     "fleet.secrets",  # read a credential that hosts share, in plain text
+    "governance.read",
+    "governance.write",
+    "operations.check",
+    "approvals.read",
+    "approvals.propose",
+    "approvals.decide",
     "audit.read",
     "impersonate",
 ]
@@ -65,6 +71,12 @@ _EVERYTHING_BUT_IMPERSONATION: Final = frozenset[Permission](
         "fleet.read",
         "fleet.write",
         "fleet.secrets",
+        "governance.read",
+        "governance.write",
+        "operations.check",
+        "approvals.read",
+        "approvals.propose",
+        "approvals.decide",
         "audit.read",
     }
 )
@@ -72,8 +84,8 @@ _EVERYTHING_BUT_IMPERSONATION: Final = frozenset[Permission](
 ROLE_PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = {
     "super_admin": _EVERYTHING_BUT_IMPERSONATION,
     "admin": _EVERYTHING_BUT_IMPERSONATION,
-    "user": frozenset({"self"}),
-    "deployer": frozenset({"self", "tenants.read"}),
+    "user": frozenset({"self", "approvals.read", "approvals.decide"}),
+    "deployer": frozenset({"self", "tenants.read", "operations.check", "approvals.read", "approvals.propose"}),
     "viewer": frozenset({"self"}),
 }
 

@@ -12,8 +12,11 @@ import click
 import monoize as package
 from monoize.base.errors import StartupProblem
 from monoize.cli import show
+from monoize.cli.agent_limits import agent_limits
+from monoize.cli.agent_records import agent_records
 from monoize.cli.alerts import alerts
 from monoize.cli.apply import apply
+from monoize.cli.approvals import approvals
 from monoize.cli.audit import audit
 from monoize.cli.captures import captures
 from monoize.cli.channels import channels
@@ -82,6 +85,9 @@ for command in (
     suffixes,
     transforms,
     prices,
+    agent_records,
+    agent_limits,
+    approvals,
     apply,
     export,
     import_,

@@ -10,6 +10,7 @@ from monoize.cli.api import Api, Json
 from monoize.cli.failure import Failure
 
 SEARCHED_MOST: Final = 100_000
+SEVERAL_MOST: Final = 20
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -56,6 +57,24 @@ def channel(owner: Json, wanted: str) -> Json:
             return dict(item)
     hint = f"`monoize providers show {owner['name']}` shows them."
     raise Failure(f"{owner['name']} has no channel {wanted}", hint=hint)
+
+
+def agent_record(api: Api, wanted: str) -> Json:
+    """By id or name; several tenants may have one of a name."""
+    if _is_id(wanted):
+        found: Json = api.get(f"/api/agent-records/{wanted}")
+        return found
+    match list(api.items("/api/agent-records", {"name": wanted}, limit=SEVERAL_MOST)):
+        case []:
+            raise Failure(f"there is no agent record {wanted}", hint="`monoize agent-records list` shows them.")
+        case [one]:
+            return one
+        case several:
+            raise Failure(
+                f"there are {len(several)} agent records called {wanted}",
+                hint="Name one by its id.",
+                lines=[f"{item['id']}  of the tenant {item['tenant_id']}" for item in several],
+            )
 
 
 def _is_id(wanted: str) -> bool:

@@ -12,6 +12,7 @@ from monoize.control.edge import problem
 from monoize.control.edge.request_context import RequestContext
 from monoize.control.fleet import api as fleet_api
 from monoize.control.fleet.api import host as host_api
+from monoize.control.governance import api as governance_api
 from monoize.control.identity import api as identity_api
 from monoize.control.identity.actions.users import count_administrators
 from monoize.control.ledger import api as ledger_api
@@ -43,6 +44,7 @@ def make_app(settings: Settings) -> FastAPI:
     rooms.include_router(catalog_api.router(count_administrators))
     rooms.include_router(ledger_api.router())
     rooms.include_router(telemetry_api.router)
+    rooms.include_router(governance_api.router())
     rooms.include_router(bridge_api.router)
     rooms.include_router(fleet_api.router())
     # Hosts are answered in another form than everybody else: the OpenAPI document does not speak of them.

@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Column, Connection, Dialect, Table
+from sqlalchemy import JSON, Column, Connection, Dialect, Table
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -114,7 +114,9 @@ def _changed(table: Table, dialect: Dialect) -> str:
             case "sqlite":
                 differs = f"{new} IS NOT {old}"
             case "postgresql":
-                differs = f"{new} IS DISTINCT FROM {old}"
+                # Its JSON cannot be compared but as text.
+                cast = "::text" if isinstance(column.type, JSON) else ""
+                differs = f"{new}{cast} IS DISTINCT FROM {old}{cast}"
             case _:
                 differs = f"NOT ({new} <=> {old})"
         cleared = any(key.ondelete == "SET NULL" for key in column.foreign_keys)

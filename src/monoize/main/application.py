@@ -18,6 +18,7 @@ from monoize.contract.wall import PREFIX as WALL
 from monoize.control.catalog import tasks as catalog_tasks
 from monoize.control.fleet import tasks as fleet_tasks
 from monoize.control.fleet.services import open_fleet
+from monoize.control.governance import tasks as governance_tasks
 from monoize.control.identity import tasks as identity_tasks
 from monoize.control.ledger import tasks as ledger_tasks
 from monoize.control.ledger.actions.live import LiveRequests
@@ -29,6 +30,7 @@ from monoize.infra.settings import Settings
 from monoize.main.bridge import Bridge
 from monoize.main.garbage import collect_seldom
 from monoize.main.gateway import captures_folder, open_gateway
+from monoize.main.governance import open_governance
 from monoize.main.health import HEALTH, healthy
 from monoize.main.house import open_house
 from monoize.main.money import open_money
@@ -53,6 +55,7 @@ async def open_all(settings: Settings) -> AsyncIterator[State]:
         bridge.tells(plane.keys, money.refresher)
         state.house, state.identity = house, identity
         state.fleet = await open_fleet(house)
+        state.governance = await stack.enter_async_context(open_governance(house, identity))
         state.spool, state.holds = money.spool, money.holds
         state.gateway, state.sockets, state.wall = plane.gateway, plane.sockets, bridge.wall
         state.upstreams, state.bystanders = plane.upstreams, plane.gateway.bystanders
@@ -64,6 +67,7 @@ async def open_all(settings: Settings) -> AsyncIterator[State]:
         catalog_tasks.schedule(background, house.database)
         ledger_tasks.schedule(background, live)
         fleet_tasks.schedule(background, house)
+        governance_tasks.schedule(background, state.governance.notifier)
         stack.push_async_callback(background.stop)
         yield state
 

@@ -83,6 +83,8 @@ agent_ai_sam = table(
     Column("owner_user_id", text(36), index=True),
     Column("backup_user_email", text(254)),
     Column("alert_escalation_email", text(254)),
+    # Agents have none: a baseline holds for all agents of the tenant that is named, or of all tenants with "*".
+    Column("baseline_of", text(36), index=True, unique=True),
     UniqueConstraint("tenant_id", "name"),
     CheckConstraint("status IN ('draft', 'active', 'paused', 'disabled', 'archived')", name="status"),
     CheckConstraint("mode IN ('orchestrator', 'worker', 'dispatcher', 'reviewer', 'observer')", name="mode"),
@@ -108,6 +110,7 @@ agent_ai_sam_revisions = table(
     Column("reason", text()),
     created_at(),
     PrimaryKeyConstraint("config_id", "version"),
+    append_only=True,
 )
 
 agent_ai_executable_limits = table(
@@ -145,6 +148,21 @@ agent_ai_executable_limits = table(
     ),
 )
 
+agent_ai_limit_overrides = table(
+    "agent_ai_limit_overrides",
+    Column("id", Id, primary_key=True),
+    Column("limits_id", text(64), ForeignKey("agent_ai_executable_limits.id", ondelete="CASCADE"), nullable=False),
+    Column("limit_name", text(64), nullable=False),
+    # As in the limits: -1 is "no limit".
+    Column("value", Integer, nullable=False),
+    Column("reason", text(500), nullable=False),
+    Column("granted_by", text(191), nullable=False),
+    Column("until", Timestamp, nullable=False),
+    created_at(),
+    Index(None, "limits_id", "until"),
+    CheckConstraint("value >= -1", name="value"),
+)
+
 approvals = table(
     "approvals",
     Column("id", Id, primary_key=True),
@@ -174,10 +192,17 @@ approvals = table(
     Column("decided_reason", text()),
     Column("consumed_at", Timestamp),
     Column("execution_id", text(64)),
+    # Groups of people, in each of which whoever votes has to be; empty: administrators.
+    Column("approvers_json", text(), nullable=False, server_default=EMPTY_LIST),
+    Column("second_factor", Integer, nullable=False, server_default=sql("0")),
+    # The rung of the ladder that was told last, and when the next one is told if nobody has voted by then.
+    Column("ladder_rung", Integer, nullable=False, server_default=sql("0")),
+    Column("escalates_at", Timestamp),
     created_at(),
     updated_at(),
     Index(None, "tenant_id", "status"),
     Index(None, "status", "expires_at"),
+    Index(None, "status", "escalates_at"),
     CheckConstraint("kind IN ('tool', 'command', 'deploy', 'budget', 'config', 'spawn')", name="kind"),
     CheckConstraint("risk IN ('none', 'low', 'medium', 'high', 'critical')", name="risk"),
     CheckConstraint(
@@ -197,6 +222,25 @@ approval_votes = table(
     created_at(),
     PrimaryKeyConstraint("approval_id", "user_id"),
     CheckConstraint("decision IN ('approve', 'deny')", name="decision"),
+)
+
+approval_notices = table(
+    "approval_notices",
+    Column("id", Id, primary_key=True),
+    Column("approval_id", Id, ForeignKey("approvals.id", ondelete="CASCADE"), nullable=False),
+    Column("event", text(32), nullable=False),
+    Column("channel", text(16), nullable=False),
+    Column("recipient", text(512), nullable=False),
+    Column("status", text(16), nullable=False, server_default="waiting"),
+    Column("attempts", Integer, nullable=False, server_default=sql("0")),
+    Column("next_at", Timestamp, nullable=False),
+    created_at(),
+    # Nobody is told the same thing twice.
+    UniqueConstraint("approval_id", "event", "channel", "recipient"),
+    Index(None, "status", "next_at"),
+    CheckConstraint("event IN ('approval_requested', 'approval_expired')", name="event"),
+    CheckConstraint("channel IN ('email', 'webhook')", name="channel"),
+    CheckConstraint("status IN ('waiting', 'sent', 'failed')", name="status"),
 )
 
 human_context = table(

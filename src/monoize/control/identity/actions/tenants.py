@@ -23,6 +23,10 @@ async def list_tenants(tx: Tx, window: Window, *, name: str | None = None) -> Pa
     return window.page(await tenants.page(tx, window, name=name), lambda tenant: tenant.id)
 
 
+async def get_tenant(tx: Tx, tenant_id: str) -> Tenant:
+    return await tenants.get(tx, tenant_id)
+
+
 async def create_tenant(change: Change, name: str) -> Tenant:
     tenant = await tenants.add(change.tx, id=new_id(), name=name)
     change.record("tenant.create", "tenant", tenant.id, name=name)
