@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import delete, func, insert, select, update
+from support.rows import put_in_versions
 from support.tampering import without_triggers
 
 from monoize.base.clock import utc_now
@@ -64,11 +65,6 @@ async def chain(database: Database) -> list[Any]:
         return list((await tx.execute(select(logs).order_by(logs.c.seq))).all())
 
 
-async def made(database: Database) -> set[str]:
-    async with database.read() as tx:
-        return set((await tx.execute(select(versions.c.name))).scalars())
-
-
 async def test_a_change_and_its_row_are_kept_together(database: Database, audit_log: AuditLog):
     before = utc_now()
     async with audit_log.change(CALL) as change:
@@ -76,7 +72,7 @@ async def test_a_change_and_its_row_are_kept_together(database: Database, audit_
         change.record("thing.make", "thing", "7", size=3, colour="grün")
 
     (row,) = await chain(database)
-    assert {"thing"} == await made(database)
+    assert {"thing"} == await put_in_versions(database)
     assert ("thing.make", "thing", "7", None) == (row.action, row.target_type, row.target_id, row.host_id)
     assert {"size": 3, "colour": "grün"} == json.loads(row.details)
     assert ("user:ada", "token:ci", DEFAULT_TENANT_ID) == (row.actor, row.via, row.tenant_id)
@@ -90,7 +86,7 @@ async def test_a_change_without_a_row_is_undone(database: Database, audit_log: A
         async with audit_log.change(CALL) as change:
             await change.tx.execute(insert(versions).values(name="thing", version="1"))
 
-    assert (set(), []) == (await made(database), await chain(database))
+    assert (set(), []) == (await put_in_versions(database), await chain(database))
 
 
 async def test_a_change_with_two_rows_is_undone(database: Database, audit_log: AuditLog):
@@ -103,7 +99,7 @@ async def test_a_change_with_two_rows_is_undone(database: Database, audit_log: A
     with pytest.raises(AssertionError, match=r"thing\.paint: this change already recorded thing\.make"):
         await record_twice()
 
-    assert (set(), []) == (await made(database), await chain(database))
+    assert (set(), []) == (await put_in_versions(database), await chain(database))
 
 
 async def test_a_change_that_fails_leaves_no_row(database: Database, audit_log: AuditLog):
@@ -176,7 +172,7 @@ async def test_fifty_changes_at_once_make_an_unbroken_chain(database: Database, 
     assert {str(n) for n in range(50)} == {row.target_id for row in rows}
     assert [GENESIS, *(row.row_hash for row in rows[:-1])] == [row.prev_hash for row in rows]
     assert Verdict(50, 50, True) == await audit_log.verify()
-    assert 50 == len(await made(database))
+    assert 50 == len(await put_in_versions(database))
 
 
 async def test_an_empty_chain_is_in_order(audit_log: AuditLog):

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import exc, insert, select, text, update
 from support import processes
 from support.engines import ENGINES, empty_database
+from support.rows import put_in_versions
 
 from monoize.base.errors import StartupProblem
 from monoize.base.ids import new_id
@@ -33,11 +34,6 @@ async def opened(address: str, *, pool_size: int = 5) -> AsyncIterator[Database]
 async def put(database: Database, name: str, version: str = "1") -> None:
     async with database.write() as tx:
         await tx.execute(insert(versions).values(name=name, version=version))
-
-
-async def names(database: Database) -> set[str]:
-    async with database.read() as tx:
-        return set((await tx.execute(select(versions.c.name))).scalars())
 
 
 async def test_the_file_and_its_folders_are_made_for_their_owner_alone(tmp_path: Path):
@@ -101,7 +97,7 @@ async def test_a_memory_database_keeps_what_was_committed_and_nothing_else(memor
 async def test_a_write_is_kept_when_its_block_ends(database: Database):
     await put(database, "kept")
 
-    assert {"kept"} == await names(database)
+    assert {"kept"} == await put_in_versions(database)
 
 
 @pytest.mark.parametrize("reason", [ValueError, asyncio.CancelledError, KeyboardInterrupt])
@@ -114,9 +110,9 @@ async def test_a_write_is_undone_whatever_leaves_its_block(database: Database, r
     with pytest.raises(reason):
         await leave()
 
-    assert set() == await names(database)
+    assert set() == await put_in_versions(database)
     await put(database, "later")
-    assert {"later"} == await names(database)
+    assert {"later"} == await put_in_versions(database)
 
 
 async def test_what_a_reader_writes_is_never_kept(database: Database):
@@ -124,15 +120,15 @@ async def test_what_a_reader_writes_is_never_kept(database: Database):
         async with database.read() as tx:
             await tx.execute(insert(versions).values(name="by a reader", version="1"))
 
-    assert set() == await names(database)
+    assert set() == await put_in_versions(database)
 
 
 async def test_a_reader_does_not_see_what_is_not_committed(database: Database):
     async with database.write() as tx:
         await tx.execute(insert(versions).values(name="pending", version="1"))
-        assert set() == await names(database)
+        assert set() == await put_in_versions(database)
 
-    assert {"pending"} == await names(database)
+    assert {"pending"} == await put_in_versions(database)
 
 
 async def test_an_sqlite_reader_is_refused_when_it_writes(sqlite: str):
@@ -150,7 +146,7 @@ async def test_an_sqlite_reader_sees_one_moment_and_holds_up_no_writer(sqlite: s
         await put(database, "meanwhile")
 
         assert before == list((await tx.execute(select(versions.c.name))).scalars())
-        assert {"meanwhile"} == await names(database)
+        assert {"meanwhile"} == await put_in_versions(database)
 
 
 async def test_a_mistake_in_a_statement_is_not_called_an_absent_database(database: Database):
@@ -251,7 +247,7 @@ async def test_a_transaction_left_by_a_cancelled_task_frees_its_connection(engin
         async with asyncio.timeout(5):
             await put(database, "later")
 
-        assert {"later"} == await names(database)
+        assert {"later"} == await put_in_versions(database)
 
 
 KILL = {
@@ -277,7 +273,7 @@ async def test_a_lost_connection_is_told_once_and_replaced(database: Database):
         await lose()
 
     await put(database, "later")
-    assert {"later"} == await names(database)
+    assert {"later"} == await put_in_versions(database)
 
 
 async def test_connections_that_died_while_idle_are_not_noticed_by_anybody(database: Database):

@@ -1,8 +1,9 @@
 import asyncio
 
 import pytest
-from sqlalchemy import func, insert, select, text, update
+from sqlalchemy import insert, select, text, update
 from support.house import RunningHouse
+from support.rows import put_in_versions
 
 from monoize.base.clock import utc_now
 from monoize.control.identity.tables import versions
@@ -28,8 +29,7 @@ async def earlier(database: Database, once: Once) -> Answer | None:
 
 
 async def created(database: Database) -> int:
-    async with database.read() as tx:
-        return await tx.scalar(select(func.count()).select_from(versions))
+    return len(await put_in_versions(database))
 
 
 async def test_the_first_request_has_no_earlier_answer(database: Database):
