@@ -98,6 +98,13 @@ class TooLarge(Refusal):
     status = 413
 
 
+class RequestTooLarge(TooLarge):
+    """This request is larger than it may be."""
+
+    code = "request_too_large"
+    hint = "Send less, or upload files to their provider and refer to them."
+
+
 class TooMany(Refusal):
     """Too many requests."""
 

@@ -14,13 +14,6 @@ class MalformedRequest(errors.BadRequest):
         self.said_code = code
 
 
-class RequestTooLarge(errors.TooLarge):
-    """The request body is larger than the gateway takes."""
-
-    code = "request_too_large"
-    hint = "Send less, or upload files to their provider and refer to them."
-
-
 class RequestTooSlow(errors.BadRequest):
     """The request body did not arrive in time."""
 

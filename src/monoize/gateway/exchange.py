@@ -12,7 +12,8 @@ from urllib.parse import parse_qsl
 
 from starlette.types import Message, Receive, Scope, Send
 
-from monoize.gateway.errors import RequestTooLarge, RequestTooSlow
+from monoize.base.errors import RequestTooLarge
+from monoize.gateway.errors import RequestTooSlow
 
 BODY_TIMEOUT_S: Final = 30.0
 QUERY_MEMBERS_MOST: Final = 64

@@ -70,7 +70,7 @@ async def test_a_new_tier_brings_its_values_along_and_every_change_counts(everyw
     changed = granted(await everywhere.root.patch(path, json={"cost_tier": "standard", "version": 1}))
     assert (1000, 2, "a trial") == (changed["max_ai_calls_per_day"], changed["version"], changed["notes"])
     stale = await everywhere.root.patch(path, json={"max_ai_calls_per_day": 8, "version": 1})
-    assert (409, "version_conflict") == refusal(stale)
+    assert (409, "limits_changed") == refusal(stale)
     cleared = granted(await everywhere.root.patch(path, json={"rate_limit_per_minute": None, "notes": None}))
     assert (None, None, 3) == (cleared["rate_limit_per_minute"], cleared["notes"], cleared["version"])
     assert (422, "not_clearable") == refusal(await everywhere.root.patch(path, json={"allowed_operations": None}))

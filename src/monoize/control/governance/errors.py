@@ -1,6 +1,6 @@
 """The ways in which governance refuses."""
 
-from monoize.base.errors import BadRequest, Conflict, Forbidden, Invalid, NotFound, TooLarge, TooMany, Unavailable
+from monoize.base.errors import BadRequest, Conflict, Forbidden, Invalid, NotFound, TooMany, Unavailable
 
 
 class AgentNotActive(Conflict):
@@ -46,7 +46,7 @@ class LimitsExist(Conflict):
 class LimitsChanged(Conflict):
     """Somebody else has changed these limits meanwhile."""
 
-    code = "version_conflict"
+    code = "limits_changed"
     hint = "Read them again and repeat the change with their `version`."
 
 
@@ -74,13 +74,6 @@ class ToolNotAllowed(Forbidden):
 
     code = "tool_not_allowed"
     hint = "`allowed` says which tools are allowed."
-
-
-class RequestTooLarge(TooLarge):
-    """This agent may not use so many tokens in one request."""
-
-    code = "request_too_large"
-    hint = "Send less, or ask for a shorter answer: input and the most that may be answered count together."
 
 
 class LimitReached(TooMany):

@@ -2,13 +2,14 @@
 
 import dataclasses
 import datetime as dt
+import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import structlog
 
-from monoize.base.errors import Refusal
+from monoize.base.errors import Refusal, RequestTooLarge
 from monoize.base.quotas import Quota
 from monoize.contract import limits as contract
 from monoize.contract.limits import Act, CostTier, Denied, Limits
@@ -18,11 +19,15 @@ from monoize.infra.quotas import Quotas, Reached
 
 log = structlog.get_logger(__name__)
 
-_REFUSALS: Final = {
+_REFUSALS: Final[Mapping[str, Callable[..., Refusal]]] = {
     "limits_corrupt": errors.LimitsCorrupt,
     "operation_not_allowed": errors.OperationNotAllowed,
     "tool_not_allowed": errors.ToolNotAllowed,
-    "request_too_large": errors.RequestTooLarge,
+    "request_too_large": functools.partial(
+        RequestTooLarge,
+        "This agent may not use so many tokens in one request.",
+        hint="Send less, or ask for a shorter answer: input and the most that may be answered count together.",
+    ),
 }
 
 
