@@ -22,7 +22,7 @@ patterns = st.builds(
 )
 
 
-@given(patterns, st.text("abc-.1_é", max_size=12))
+@given(patterns.filter(lambda text: len(text) <= 128), st.text("abc-.1_é", max_size=12))
 def test_it_matches_what_pythons_own_engine_matches(text: str, name: str):
     assert (re.fullmatch(text, name, re.ASCII) is not None) == Pattern(text).matches(name)
 

@@ -29,7 +29,7 @@ def acting_for(client: Client, user: Client | str) -> Client:
 async def test_with_the_scope_a_token_is_the_user_and_still_itself(frontend: Client, user: Client):
     me = granted(await acting_for(frontend, user).get("/api/me"))
 
-    assert ("user", "alice", "user", "token:frontend", ["self"]) == (
+    assert ("user", "alice", "user", "token:frontend", ["approvals.decide", "approvals.read", "self"]) == (
         me["kind"],
         me["name"],
         me["role"],
