@@ -17,7 +17,8 @@ from monoize.infra.counters import MemoryCounters
 log = structlog.get_logger(__name__)
 
 TIMEOUT_S: Final = 1.0
-MOST_CONNECTIONS: Final = 50
+# Few: under load, making many at once takes as long as we would wait for an answer.
+MOST_CONNECTIONS: Final = 10
 
 _ADD: Final = """
 local count = redis.call('INCR', KEYS[1])

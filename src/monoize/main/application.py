@@ -66,7 +66,7 @@ async def open_all(settings: Settings) -> AsyncIterator[State]:
         identity_tasks.schedule(background, house.database, identity.authenticator)
         catalog_tasks.schedule(background, house.database)
         ledger_tasks.schedule(background, live)
-        fleet_tasks.schedule(background, house)
+        fleet_tasks.schedule(background, house, state.fleet.validator, state.fleet.account_usage)
         governance_tasks.schedule(background, state.governance.notifier)
         stack.push_async_callback(background.stop)
         yield state

@@ -5,7 +5,6 @@ it has must be public, and the connection goes to the one that was checked. No r
 """
 
 import asyncio
-import ipaddress
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -13,7 +12,7 @@ from monoize.contract.snapshot import Timeouts
 from monoize.control.governance.drivers.webhooks import NotDelivered
 from monoize.gateway.upstream.client import Client
 from monoize.gateway.upstream.errors import UpstreamProblem
-from monoize.gateway.upstream.outside import Address, Resolve, is_public, resolved
+from monoize.gateway.upstream.outside import Address, NotFetched, Resolve, address_of, is_public, resolved
 from monoize.gateway.upstream.target import Target
 
 TIMEOUT_S: Final = 10.0
@@ -53,21 +52,13 @@ class PublicWebhooks:
             raise NotDelivered("that is no address") from None
         if not self._is_usual(target):
             raise NotDelivered("that is no usual address")
-        tied = target.tied_to(await self._checked(target))
+        try:
+            tied = target.tied_to(await address_of(target, self._resolve, self._is_allowed))
+        except NotFetched as problem:
+            raise NotDelivered(str(problem)) from None
         sent = [(name.encode(), value.encode()) for name, value in {"user-agent": "monoize", **headers}.items()]
         answer = await self._client.send(tied, "POST", path, sent, body, _TIMEOUTS)
         try:
             return answer.status
         finally:
             await answer.release()
-
-    async def _checked(self, target: Target) -> str:
-        """One address of it, if all of them are allowed."""
-        try:
-            found = await self._resolve(target.host, target.port)
-            addresses = [ipaddress.ip_address(address.partition("%")[0]) for address in found]
-        except (OSError, ValueError, UnicodeError):
-            raise NotDelivered("its name is not known") from None
-        if not addresses or not all(map(self._is_allowed, addresses)):
-            raise NotDelivered("its name is not known")
-        return str(addresses[0])

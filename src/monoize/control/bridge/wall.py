@@ -36,7 +36,7 @@ class Changes:
 
     def __init__(self) -> None:
         # Of one life of this process: marks of another say nothing here.
-        self._life = new_id()
+        self.life = new_id()
         self._count = 0
         self._latest: deque[tuple[tuple[str, ...], bool]] = deque(maxlen=CHANGES_KEPT)
 
@@ -46,12 +46,12 @@ class Changes:
 
     @property
     def mark(self) -> str:
-        return f"{self._life}:{self._count}"
+        return f"{self.life}:{self._count}"
 
     def since(self, mark: str) -> tuple[tuple[str, ...] | None, bool]:
         """(budgets that may have moved, whether grants may have changed); None: any may have."""
         life, _, count = mark.partition(":")
-        missed = self._count - int(count) if life == self._life and count.isdigit() else -1
+        missed = self._count - int(count) if life == self.life and count.isdigit() else -1
         if not 0 <= missed <= len(self._latest):
             return None, True
         latest = list(self._latest)[len(self._latest) - missed :]
@@ -77,7 +77,6 @@ class Wall:
         self._budgets = budgets
         self._intake = intake
         self._changes = changes
-        self._life = new_id()
         self._answers: Mapping[str, Callable[[bytes], Awaitable[Any]]] = {
             "news": self._news,
             "grant": self._grant,
@@ -126,7 +125,7 @@ class Wall:
         mark = self._changes.mark
         moved, grants_changed = self._changes.since(asked.mark)
         snapshot = self._snapshots.current
-        edition = f"{self._life}:{snapshot.generation}"
+        edition = f"{self._changes.life}:{snapshot.generation}"
         told = None if asked.edition == edition else wall.told(edition, snapshot, self._sealed)
         return News(mark, told, moved, grants_changed)
 

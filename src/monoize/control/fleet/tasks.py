@@ -8,7 +8,7 @@ from monoize.control.edge.house import House
 from monoize.control.fleet.actions import enrolment, pruning, troubles
 from monoize.control.fleet.actions.quota import QuotaWatch
 from monoize.control.fleet.actions.renewal import Refresher
-from monoize.control.fleet.actions.validation import make_validator
+from monoize.control.fleet.actions.validation import Validator
 from monoize.control.fleet.drivers.account_usage import AccountUsage
 from monoize.control.fleet.drivers.token_server import TokenServer
 from monoize.control.fleet.store import seed_links
@@ -23,7 +23,7 @@ FORGET_EVERY_S: Final = 3_600
 SPENT_LINKS_KEPT: Final = dt.timedelta(days=1)
 
 
-def schedule(background: Background, house: House) -> None:
+def schedule(background: Background, house: House, validator: Validator, account_usage: AccountUsage) -> None:
     async def prune() -> None:
         now = utc_now()
         await pruning.prune(house.database, house.audit_log, now)
@@ -38,8 +38,8 @@ def schedule(background: Background, house: House) -> None:
 
     refresher = Refresher(house, TokenServer(house.settings.fleet_token_url))
     background.every(REFRESH_EVERY_S, "fleet.refresh", refresher.run)
-    background.every(VALIDATE_EVERY_S, "fleet.validate", make_validator(house).run)
-    quota = QuotaWatch(house, AccountUsage(house.settings.fleet_account_url))
+    background.every(VALIDATE_EVERY_S, "fleet.validate", validator.run)
+    quota = QuotaWatch(house, account_usage)
     background.every(QUOTA_EVERY_S, "fleet.quota", quota.run)
     background.every(FORGET_EVERY_S, "fleet.forget_snapshots", quota.forget)
     background.every(TROUBLES_EVERY_S, "fleet.troubles", look_for_trouble)

@@ -55,6 +55,18 @@ async def resolved(host: str, port: int) -> Sequence[str]:
     return [str(address[0]) for *_, address in found]
 
 
+async def address_of(target: Target, resolve: Resolve, is_allowed: Callable[[Address], bool]) -> str:
+    """One address of it, if all of them are allowed; NotFetched otherwise."""
+    try:
+        found = await resolve(target.host, target.port)
+        addresses = [ipaddress.ip_address(address.partition("%")[0]) for address in found]
+    except (OSError, ValueError, UnicodeError):
+        raise NotFetched("its name is not known") from None
+    if not addresses or not all(map(is_allowed, addresses)):
+        raise NotFetched("its name is not known")
+    return str(addresses[0])
+
+
 class Outside:
     def __init__(
         self,
@@ -100,21 +112,10 @@ class Outside:
             raise NotFetched("that is no address") from None
         if len(url) > URL_CHARS_MOST or not self._is_usual(target):
             raise NotFetched("that is no usual address")
-        tied = target.tied_to(await self._checked(target))
+        tied = target.tied_to(await address_of(target, self._resolve, self._is_allowed))
         in_ms = max(1, round(timeout_s * 1000))
         timeouts = Timeouts(connect_ms=in_ms, first_byte_ms=in_ms, idle_ms=in_ms, total_ms=in_ms)
         try:
             return await self._client.send(tied, "GET", path, _HEADERS, b"", timeouts)
         except ValueError:
             raise NotFetched("that is no address") from None
-
-    async def _checked(self, target: Target) -> str:
-        """One address of it, if all of them are allowed."""
-        try:
-            found = await self._resolve(target.host, target.port)
-            addresses = [ipaddress.ip_address(address.partition("%")[0]) for address in found]
-        except (OSError, ValueError, UnicodeError):
-            raise NotFetched("its name is not known") from None
-        if not addresses or not all(map(self._is_allowed, addresses)):
-            raise NotFetched("its name is not known")
-        return str(addresses[0])
