@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from support.databases import borrowed
 from support.engines import ENGINES, Scratch, empty_database, open_scratch
 from support.house import Client, RunningHouse, open_house, test_settings
 
-from monoize.infra import dsn
-from monoize.infra.db import Database, open_database
+from monoize.infra.db import Database
 from monoize.infra.settings import Settings
 
 
@@ -35,10 +35,12 @@ def engine(
     request: pytest.FixtureRequest,
     scratches: dict[str, Scratch],
     tmp_path_factory: pytest.TempPathFactory,
-) -> str:
+) -> Iterator[str]:
     """The DSN of an empty, migrated database; the test runs once for each engine."""
     scratch = _scratch(request.param, scratches, tmp_path_factory)
-    return scratch.fresh()
+    address = scratch.fresh()
+    yield address
+    scratch.done(address)
 
 
 @pytest.fixture(params=ENGINES)
@@ -49,16 +51,18 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def sqlite(scratches: dict[str, Scratch], tmp_path_factory: pytest.TempPathFactory) -> str:
+def sqlite(scratches: dict[str, Scratch], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The DSN of an empty, migrated SQLite database, for tests in which the engine does not matter."""
-    return _scratch("sqlite", scratches, tmp_path_factory).fresh()
+    scratch = _scratch("sqlite", scratches, tmp_path_factory)
+    address = scratch.fresh()
+    yield address
+    scratch.done(address)
 
 
 @pytest.fixture
 async def database(engine: str) -> AsyncIterator[Database]:
-    opened = await open_database(dsn.parse(engine), pool_size=10)
-    yield opened
-    await opened.close()
+    async with borrowed(engine, pool_size=10) as opened:
+        yield opened
 
 
 @pytest.fixture

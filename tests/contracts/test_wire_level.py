@@ -13,7 +13,7 @@ import pytest
 from support.house import MASTER_KEY, PASSWORD
 from support.server import Server, serving
 
-WAIT_S: Final = 10
+WAIT_S: Final = 30
 MOST_BYTES: Final = 65_536
 
 
@@ -28,7 +28,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def token(server: Server) -> str:
     first = {"username": "root", "password": PASSWORD, "link": server.read_link()}
-    answer = httpx2.post(f"{server.address}/api/auth/first-account", json=first)
+    answer = httpx2.post(f"{server.address}/api/auth/first-account", json=first, timeout=WAIT_S)
     return answer.json()["token"]
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import os
 import secrets
 import shutil
@@ -22,6 +23,7 @@ from monoize.infra.async_engine import create_async_engine
 from monoize.infra.audit_log import GENESIS, audit_head
 from monoize.infra.db import open_database
 from monoize.migrations import runner
+from support.databases import borrowed
 
 ENGINES: Final = ("sqlite", "postgresql", "mariadb")
 _SERVERS: Final = {
@@ -44,7 +46,11 @@ def absent(part: str, why: str) -> None:
 
 class Scratch(Protocol):
     def fresh(self) -> str:
-        """The DSN of the database, emptied."""
+        """The DSN of an empty, migrated database."""
+        ...
+
+    def done(self, address: str) -> None:
+        """Nobody uses this one any more; another test may."""
         ...
 
     def drop(self) -> None: ...
@@ -72,14 +78,19 @@ def empty_database(name: str, folder: Path) -> Iterator[str]:
 class SqliteScratch:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._count = 0
+        self._files = (folder / f"{number}.db" for number in itertools.count(1))
+        self._done: list[Path] = []
         asyncio.run(_migrated(f"sqlite://{folder}/template.db"))
 
     def fresh(self) -> str:
-        self._count += 1
-        copy = self._folder / f"{self._count}.db"
-        shutil.copyfile(self._folder / "template.db", copy)
-        return f"sqlite://{copy}"
+        file = self._done.pop() if self._done else next(self._files)
+        for old in self._folder.glob(f"{file.name}-*"):
+            old.unlink()
+        shutil.copyfile(self._folder / "template.db", file)
+        return f"sqlite://{file}"
+
+    def done(self, address: str) -> None:
+        self._done.append(Path(address.removeprefix("sqlite://")))
 
     def drop(self) -> None:
         shutil.rmtree(self._folder)
@@ -102,6 +113,9 @@ class ServerScratch:
         asyncio.run(_emptied(self.dsn))
         return self.dsn
 
+    def done(self, address: str) -> None:
+        """There is only one, which is emptied for whoever comes next."""
+
     def drop(self) -> None:
         force = " WITH (FORCE)" if self._server.startswith("postgres") else ""
         asyncio.run(self._on_server(f"DROP DATABASE {self._database}{force}"))
@@ -119,15 +133,17 @@ async def _migrated(address: str) -> None:
     await database.close()
 
 
+_tables: Final[dict[str, list[str]]] = {}
+
+
 async def _emptied(address: str) -> None:
     """Empty what holds rows, past triggers and foreign keys. Most tables are empty anyway."""
-    database = await open_database(dsn.parse(address), pool_size=1)
-    async with database.connect() as connection:
-        names = await connection.run_sync(lambda sync: inspect(sync).get_table_names())
+    async with borrowed(address, pool_size=1) as database, database.connect() as connection:
+        if address not in _tables:
+            _tables[address] = await connection.run_sync(lambda sync: inspect(sync).get_table_names())
+            _tables[address].remove(runner.schema_version.name)
         tested = " UNION ALL ".join(
-            f"SELECT '{name}' WHERE EXISTS (SELECT 1 FROM {name})"
-            for name in names
-            if name != runner.schema_version.name
+            f"SELECT '{name}' WHERE EXISTS (SELECT 1 FROM {name})" for name in _tables[address]
         )
         filled = list((await connection.execute(text(tested))).scalars())
         if connection.dialect.name == "postgresql":
@@ -149,4 +165,3 @@ async def _emptied(address: str) -> None:
         await connection.execute(insert(fleet_pools).values(id=DEFAULT_POOL_ID, name="default"))
         await connection.execute(insert(versions).values(name=POINTER, version=""))
         await connection.commit()
-    await database.close()

@@ -30,6 +30,7 @@ from monoize.main import house as opening
 from monoize.main.application import make_faces
 from monoize.main.gateway import captures_folder
 from monoize.main.governance import open_governance
+from support.databases import borrowed
 
 MASTER_KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 PASSWORD = "correct horse battery"
@@ -122,7 +123,11 @@ _spare: dict[tuple[object, ...], list[FastAPI]] = {}
 async def open_house(settings: Settings) -> AsyncIterator[RunningHouse]:
     alike = _spare.setdefault((settings.max_body_bytes, settings.trusted_proxies, settings.public_url), [])
     app = alike.pop() if alike else make_faces(settings)
-    async with opening.open_house(settings) as (house, identity), open_governance(house, identity) as governance:
+    async with (
+        borrowed(settings.database_dsn, pool_size=settings.database_pool_size) as database,
+        opening.furnish(settings, database) as (house, identity),
+        open_governance(house, identity) as governance,
+    ):
         app.state.house, app.state.identity, app.state.governance = house, identity, governance
         app.state.fleet = await open_fleet(house)
         app.state.ledger = Ledger(LiveRequests(house.database, list), CaptureFiles(captures_folder(settings)))

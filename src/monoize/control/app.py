@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 
 import monoize
 from monoize.control.audit import api as audit_api
@@ -38,20 +38,21 @@ def make_app(settings: Settings) -> FastAPI:
     )
     problem.install(app)
     app.add_middleware(RequestContext, settings=settings)
-    rooms = APIRouter(prefix="/api")
-    rooms.include_router(identity_api.router())
-    rooms.include_router(audit_api.router)
-    rooms.include_router(catalog_api.router(count_administrators))
-    rooms.include_router(ledger_api.router())
-    rooms.include_router(telemetry_api.router)
-    rooms.include_router(governance_api.router())
-    rooms.include_router(bridge_api.router)
-    rooms.include_router(fleet_api.router())
-    # Hosts are answered in another form than everybody else: the OpenAPI document does not speak of them.
-    rooms.include_router(host_api.router(), prefix="/fleet/host", include_in_schema=False)
     # First, since a thousand hosts call every minute and addresses are tried one after the other.
     app.include_router(host_api.router(), include_in_schema=False)
-    app.include_router(rooms)
+    for room in (
+        identity_api.router(),
+        audit_api.router,
+        catalog_api.router(count_administrators),
+        ledger_api.router(),
+        telemetry_api.router,
+        governance_api.router(),
+        bridge_api.router,
+    ):
+        app.include_router(room, prefix="/api")
+    app.include_router(fleet_api.router(), prefix="/api/fleet")
+    # Hosts are answered in another form than everybody else: the OpenAPI document does not speak of them.
+    app.include_router(host_api.router(), prefix="/api/fleet/host", include_in_schema=False)
     app.add_api_route("/healthz", health, tags=["health"])
     return app
 

@@ -74,11 +74,16 @@ async def open_all(settings: Settings) -> AsyncIterator[State]:
 
 def make_faces(settings: Settings) -> FastAPI:
     """The API and the pages; they find what they use in the application's state."""
+    from fastapi.routing import iter_route_contexts
+
     from monoize.control.app import make_app
     from monoize.dashboard.app import add_pages
 
     app = make_app(settings)
     add_pages(app)
+    # Routes are built when somebody first asks, while everybody else waits; unless they were asked for before.
+    for _ in iter_route_contexts(app.routes):
+        pass
     return app
 
 

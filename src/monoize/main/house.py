@@ -22,9 +22,18 @@ from monoize.migrations import runner
 @contextlib.asynccontextmanager
 async def open_house(settings: Settings) -> AsyncIterator[tuple[House, Identity]]:
     """The house with its database migrated and its key checked; everything is closed again at the end."""
+    database = await open_database(dsn.parse(settings.database_dsn), pool_size=settings.database_pool_size)
+    try:
+        async with furnish(settings, database) as furnished:
+            yield furnished
+    finally:
+        await database.close()
+
+
+@contextlib.asynccontextmanager
+async def furnish(settings: Settings, database: Database) -> AsyncIterator[tuple[House, Identity]]:
+    """A house over a database that is open and stays so."""
     async with contextlib.AsyncExitStack() as stack:
-        database = await open_database(dsn.parse(settings.database_dsn), pool_size=settings.database_pool_size)
-        stack.push_async_callback(database.close)
         seal = await _unlock(settings, database)
         counters = _counters(settings)
         stack.push_async_callback(counters.close)

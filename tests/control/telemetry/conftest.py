@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 from control.telemetry.bench import Bench
+from support.databases import borrowed
 
-from monoize.infra import dsn
-from monoize.infra.db import Database, open_database
+from monoize.infra.db import Database
 
 
 @pytest.fixture
@@ -18,6 +18,5 @@ def bench(database: Database) -> Bench:
 @pytest.fixture
 async def sqlite_bench(sqlite: str) -> AsyncIterator[Bench]:
     """For tests in which the engine does not matter."""
-    opened = await open_database(dsn.parse(sqlite), pool_size=5)
-    yield Bench(opened)
-    await opened.close()
+    async with borrowed(sqlite, pool_size=5) as opened:
+        yield Bench(opened)

@@ -1,10 +1,12 @@
 """Opens connections: name resolution, TCP and TLS, all of it within one deadline.
 
-TLS fails closed: certificates and host names are verified, and a process that cannot load what it verifies them by
-does not start. Whatever fails or is cancelled on the way leaves no socket behind.
+TLS fails closed: certificates and host names are verified, and nothing is sent where what verifies them cannot be
+loaded; it is loaded once, and not before it is needed. Whatever fails or is cancelled on the way leaves no socket
+behind.
 """
 
 import asyncio
+import functools
 import ssl
 from collections.abc import Callable
 from typing import NamedTuple
@@ -28,7 +30,7 @@ class Dialer:
     ) -> None:
         self._loop = loop
         self._buffer = buffer
-        self._ssl_context = ssl_context or _strict_context()
+        self._ssl_context = ssl_context
         self._under_way: set[asyncio.Timeout] = set()
         self._is_closed = False
 
@@ -60,7 +62,8 @@ class Dialer:
         if not target.is_tls:
             await self._loop.create_connection(lambda: connection, where, target.port)
             return
-        wire = TlsWire(connection, self._ssl_context, target.host, loop=self._loop, buffer=self._buffer)
+        context = self._ssl_context or _strict_context()
+        wire = TlsWire(connection, context, target.host, loop=self._loop, buffer=self._buffer)
         try:
             await self._loop.create_connection(lambda: wire, where, target.port)
             await wire.opened()
@@ -80,6 +83,7 @@ def _refused(is_closed: bool, problem: OSError | UnicodeError) -> UpstreamProble
     return UpstreamProblem("connect", detail, was_sent=False)
 
 
+@functools.cache
 def _strict_context() -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.set_alpn_protocols(["http/1.1"])

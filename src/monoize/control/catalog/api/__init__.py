@@ -13,11 +13,11 @@ from monoize.control.catalog.api import (
     transforms,
     upstreams,
 )
+from monoize.control.edge.routers import joined
 
 
 def router(count_administrators: CountAdministrators) -> APIRouter:
-    together = APIRouter()
-    for part in (
+    return joined(
         prices.router,
         imports.router,
         pending.router(count_administrators),
@@ -26,6 +26,4 @@ def router(count_administrators: CountAdministrators) -> APIRouter:
         names.router,
         transforms.router,
         configuration.router,
-    ):
-        together.include_router(part)
-    return together
+    )

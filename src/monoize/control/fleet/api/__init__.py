@@ -2,11 +2,10 @@
 
 from fastapi import APIRouter
 
+from monoize.control.edge.routers import joined
 from monoize.control.fleet.api import alerts, credentials, files, hosts, pools, published, quota, usage
 
 
 def router() -> APIRouter:
-    together = APIRouter(prefix="/fleet")
-    for part in (hosts, pools, credentials, published, files, usage, quota, alerts):
-        together.include_router(part.router)
-    return together
+    parts = (hosts, pools, credentials, published, files, usage, quota, alerts)
+    return joined(*(part.router for part in parts))

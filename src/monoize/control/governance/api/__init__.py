@@ -2,11 +2,10 @@
 
 from fastapi import APIRouter
 
+from monoize.control.edge.routers import joined
 from monoize.control.governance.api import agent_records, approvals, limits, operations, webhook_keys
 
 
 def router() -> APIRouter:
-    together = APIRouter()
-    for part in (agent_records, limits, operations, approvals, webhook_keys):
-        together.include_router(part.router)
-    return together
+    parts = (agent_records, limits, operations, approvals, webhook_keys)
+    return joined(*(part.router for part in parts))

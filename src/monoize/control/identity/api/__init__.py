@@ -2,11 +2,10 @@
 
 from fastapi import APIRouter
 
+from monoize.control.edge.routers import joined
 from monoize.control.identity.api import foreign_sign_in, keys, me, sign_in, tenants, tokens, users
 
 
 def router() -> APIRouter:
-    together = APIRouter()
-    for part in (sign_in, foreign_sign_in, me, users, tenants, keys, tokens):
-        together.include_router(part.router)
-    return together
+    parts = (sign_in, foreign_sign_in, me, users, tenants, keys, tokens)
+    return joined(*(part.router for part in parts))

@@ -12,7 +12,7 @@ from monoize.control.ledger.actions import corrections
 from monoize.control.ledger.api.wire import DeltaNano, PositiveNano, Reason, Reference
 from monoize.control.ledger.model.entries import Entry
 
-router = APIRouter()
+router = APIRouter(prefix="/ledger", tags=["ledger"])
 
 
 class TopUp(Wire):

@@ -22,7 +22,7 @@ from monoize.control.ledger.api.owners import Everybody, Whose, one_owner, owner
 from monoize.control.ledger.model.entries import DaySums, Entry, EntryFilter
 from monoize.control.ledger.model.kinds import KindName
 
-router = APIRouter()
+router = APIRouter(prefix="/ledger", tags=["ledger"])
 
 _SUMMARY_DAYS: Final = 30
 _CURSOR_CHARS_MOST: Final = 2000

@@ -14,7 +14,7 @@ from monoize.control.ledger.actions import sub_accounts
 from monoize.control.ledger.api.wire import BalanceNano, PositiveNano, Reason
 from monoize.control.ledger.model.entries import SubAccountMove
 
-router = APIRouter()
+router = APIRouter(prefix="/ledger", tags=["ledger"])
 
 
 class SubAccountSwitch(Wire):

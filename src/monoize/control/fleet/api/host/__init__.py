@@ -2,13 +2,10 @@
 
 from fastapi import APIRouter
 
+from monoize.control.edge.routers import joined
 from monoize.control.fleet.api.host import auth, files, install, seeds, tokens, usage, users, versions, wrapper
 
 
 def router() -> APIRouter:
-    together = APIRouter()
-    for part in (auth, tokens, users, usage, files, versions, install, wrapper):
-        together.include_router(part.router)
-    for router in (seeds.scripts, seeds.documents):
-        together.include_router(router)
-    return together
+    parts = (auth, tokens, users, usage, files, versions, install, wrapper)
+    return joined(*(part.router for part in parts), seeds.scripts, seeds.documents)
