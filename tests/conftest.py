@@ -50,13 +50,17 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         yield address
 
 
+@pytest.fixture(scope="session")
+def sqlite_scratch(scratches: dict[str, Scratch], tmp_path_factory: pytest.TempPathFactory) -> Scratch:
+    return _scratch("sqlite", scratches, tmp_path_factory)
+
+
 @pytest.fixture
-def sqlite(scratches: dict[str, Scratch], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def sqlite(sqlite_scratch: Scratch) -> Iterator[str]:
     """The DSN of an empty, migrated SQLite database, for tests in which the engine does not matter."""
-    scratch = _scratch("sqlite", scratches, tmp_path_factory)
-    address = scratch.fresh()
+    address = sqlite_scratch.fresh()
     yield address
-    scratch.done(address)
+    sqlite_scratch.done(address)
 
 
 @pytest.fixture
