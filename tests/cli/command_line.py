@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
+from support.forks import forks
 from support.processes import Outcome, environment
 
 RUN_S: Final = 60
@@ -28,17 +29,10 @@ class CommandLine:
         self._environment = environment(**own, **variables)
 
     def run(self, *arguments: str, stdin: str = "", **variables: str) -> Outcome:
-        done = subprocess.run(
-            [*COMMAND, *arguments],
-            input=stdin,
-            capture_output=True,
-            text=True,
-            cwd=self.home,
-            env=self._environment | variables,
-            timeout=RUN_S,
-        )
-        assert "Traceback" not in done.stderr, done.stderr
-        return Outcome(done.returncode, done.stdout, done.stderr)
+        env = self._environment | variables
+        done = forks().run(arguments, stdin=stdin, cwd=self.home, env=env, within_s=RUN_S)
+        assert "Traceback" not in done.err, done.err
+        return done
 
     def does(self, *arguments: str, stdin: str = "", **variables: str) -> Outcome:
         """Run what is expected to succeed."""

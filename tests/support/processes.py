@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-_TESTS: Final = Path(__file__).parent.parent
+TESTS: Final = Path(__file__).parent.parent
 _WAIT_S: Final = 60
 
 
@@ -63,7 +63,7 @@ def _started(deed: tuple[str, ...], cwd: Path | None) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         cwd=cwd,
-        env=environment(PYTHONPATH=str(_TESTS)),
+        env=environment(PYTHONPATH=str(TESTS)),
     )
 
 
