@@ -104,6 +104,9 @@ class ServerScratch:
         self.dsn = url.render_as_string(hide_password=False)
         try:
             asyncio.run(self._on_server(f"CREATE DATABASE {self._database}"))
+            if name == "postgresql":
+                # What is thrown away need not outlive the machine.
+                asyncio.run(self._on_server(f"ALTER DATABASE {self._database} SET synchronous_commit = off"))
         except Exception as problem:  # noqa: BLE001 - whatever the reason, this engine is not to be had
             absent(name, str(problem))
         if migrated:
