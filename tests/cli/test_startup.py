@@ -12,13 +12,20 @@ import monoize
 HEAVY = ("asyncio", "httpx2", "monoize.main", "sqlalchemy", "fastapi", "pydantic")
 
 
-def test_help_loads_nothing_that_takes_long():
-    program = f"import sys, monoize.cli.app; print([name for name in {HEAVY!r} if name in sys.modules])"
-    loaded = subprocess.run(
+def loaded(module: str, suspects: tuple[str, ...]) -> list[str]:
+    program = f"import sys, {module}; print(*[name for name in {suspects!r} if name in sys.modules])"
+    done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, env=environment(), check=True
     )
+    return done.stdout.split()
 
-    assert "[]\n" == loaded.stdout
+
+def test_help_loads_nothing_that_takes_long():
+    assert [] == loaded("monoize.cli.app", HEAVY)
+
+
+def test_what_faces_need_is_not_loaded_before_a_server_listens():
+    assert [] == loaded("monoize.main.server", ("fastapi", "jinja2", "monoize.control.app", "monoize.dashboard"))
 
 
 def test_the_version_is_told(operator: CommandLine):

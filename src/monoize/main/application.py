@@ -7,10 +7,9 @@ loaded beside it, while models are served already; whoever comes for them before
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
-from fastapi import FastAPI
 from starlette.datastructures import State
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -35,6 +34,9 @@ from monoize.main.health import HEALTH, healthy
 from monoize.main.house import open_house
 from monoize.main.money import open_money
 from monoize.main.prices import plant_prices
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 log = structlog.get_logger(__name__)
 
@@ -72,7 +74,7 @@ async def open_all(settings: Settings) -> AsyncIterator[State]:
         yield state
 
 
-def make_faces(settings: Settings) -> FastAPI:
+def make_faces(settings: Settings) -> "FastAPI":
     """The API and the pages; they find what they use in the application's state."""
     from fastapi.routing import iter_route_contexts
 

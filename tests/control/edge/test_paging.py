@@ -12,7 +12,8 @@ from support.answers import granted, refusal
 from support.house import Client, RunningHouse
 
 from monoize.base.ids import new_id
-from monoize.control.edge.wire import BadCursor, Window, number_window, uuid_window
+from monoize.control.edge.windows import BadCursor, number_window, uuid_window
+from monoize.control.edge.wire import Window
 
 PAGES_MOST = 50
 LISTS = ("/api/users", "/api/tenants", "/api/keys", "/api/tokens", "/api/me/sessions", "/api/audit")

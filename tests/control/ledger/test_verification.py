@@ -10,7 +10,7 @@ from sqlalchemy import delete, func, insert, select, text, update
 from support.tampering import without_triggers
 
 from monoize.base.ids import new_id
-from monoize.control.edge.wire import BadCursor
+from monoize.control.edge.windows import BadCursor
 from monoize.control.identity.tables import api_keys, users
 from monoize.control.ledger.actions import verification
 from monoize.control.ledger.tables import billing_ledger, ledger_days, ledger_heads

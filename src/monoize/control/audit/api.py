@@ -9,8 +9,9 @@ from monoize.base.principal import Call
 from monoize.control.audit import actions
 from monoize.control.audit.model import LogEntry, LogFilter
 from monoize.control.edge.caller import requires
-from monoize.control.edge.house import HouseHere
-from monoize.control.edge.wire import BIG_INTEGER_MOST, STORABLE, Instant, Page, Window, number_window
+from monoize.control.edge.here import HouseHere
+from monoize.control.edge.windows import number_window
+from monoize.control.edge.wire import BIG_INTEGER_MOST, STORABLE, Instant, Page, Window
 from monoize.infra.audit_log import Verdict
 
 router = APIRouter(prefix="/audit", tags=["audit"])

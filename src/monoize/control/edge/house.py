@@ -1,10 +1,9 @@
 """What `main` puts together and every request may use."""
 
 import dataclasses
-from typing import Annotated, Protocol
+from typing import Protocol
 
-from fastapi import Depends
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import HTTPConnection
 
 from monoize.base.principal import Principal
 from monoize.infra.audit_log import AuditLog
@@ -44,10 +43,3 @@ class House:
 def house_of(connection: HTTPConnection) -> House:
     house: House = connection.app.state.house
     return house
-
-
-def _house(request: Request) -> House:
-    return house_of(request)
-
-
-HouseHere = Annotated[House, Depends(_house)]

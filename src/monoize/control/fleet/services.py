@@ -1,10 +1,8 @@
 """What the fleet keeps running between requests: who knows its hosts, and what holds for all of them."""
 
 import dataclasses
-from typing import Annotated
 
-from fastapi import Depends
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import HTTPConnection
 
 from monoize.control.edge.house import House
 from monoize.control.fleet.actions.published import PublishedFacts, open_published
@@ -40,10 +38,3 @@ async def open_fleet(house: House) -> Fleet:
 def fleet_of(connection: HTTPConnection) -> Fleet:
     fleet: Fleet = connection.app.state.fleet
     return fleet
-
-
-def _fleet(request: Request) -> Fleet:
-    return fleet_of(request)
-
-
-FleetHere = Annotated[Fleet, Depends(_fleet)]

@@ -1,10 +1,9 @@
 """What governance keeps running between requests: the counters of limits, and the ways out to people."""
 
 import dataclasses
-from typing import Annotated, Protocol
+from typing import Protocol
 
-from fastapi import Depends
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import HTTPConnection
 
 from monoize.base.principal import Call
 from monoize.control.governance.actions.notifications import Notifier
@@ -27,10 +26,3 @@ class Governance:
 def governance_of(connection: HTTPConnection) -> Governance:
     governance: Governance = connection.app.state.governance
     return governance
-
-
-def _governance(request: Request) -> Governance:
-    return governance_of(request)
-
-
-GovernanceHere = Annotated[Governance, Depends(_governance)]

@@ -2,9 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Annotated
 
-from fastapi import Depends
 from starlette.requests import HTTPConnection, Request
 
 from monoize.control.edge.house import House
@@ -52,13 +50,6 @@ def _provider(name: str, config: OAuthProvider) -> SignInProvider:
 def identity_of(connection: HTTPConnection) -> Identity:
     identity: Identity = connection.app.state.identity
     return identity
-
-
-def _identity(request: Request) -> Identity:
-    return identity_of(request)
-
-
-IdentityHere = Annotated[Identity, Depends(_identity)]
 
 
 def public_address(request: Request, house: House) -> str:

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 
 from monoize.base.principal import Call
 from monoize.control.edge.caller import requires
-from monoize.control.edge.house import HouseHere
+from monoize.control.edge.here import HouseHere
 from monoize.control.edge.wire import STORABLE
 from monoize.control.telemetry import actions
 from monoize.control.telemetry.model.calls import PROVIDER_CHARS_MOST, Costs, Source

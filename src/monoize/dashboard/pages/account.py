@@ -8,12 +8,15 @@ from starlette.responses import Response
 
 from monoize.base.clock import utc_now
 from monoize.base.errors import Refusal
-from monoize.control.edge.house import House, HouseHere
-from monoize.control.edge.wire import Uuid, Window, uuid_window
+from monoize.control.edge.here import HouseHere
+from monoize.control.edge.house import House
+from monoize.control.edge.windows import uuid_window
+from monoize.control.edge.wire import Uuid, Window
 from monoize.control.identity.actions import sign_in, users
+from monoize.control.identity.api.here import IdentityHere
 from monoize.control.identity.api.me import MeUpdate, PasswordChange, mail_own_link, new_password_hash
 from monoize.control.identity.errors import WrongPassword
-from monoize.control.identity.services import Identity, IdentityHere
+from monoize.control.identity.services import Identity
 from monoize.dashboard.forms import Form, checked, invalid, read_form
 from monoize.dashboard.page import page_router
 from monoize.dashboard.render import next_address, render, see_other

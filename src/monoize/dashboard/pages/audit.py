@@ -8,8 +8,9 @@ from starlette.responses import Response
 
 from monoize.control.audit import actions
 from monoize.control.audit.model import LogFilter
-from monoize.control.edge.house import HouseHere
-from monoize.control.edge.wire import STORABLE, Window, number_window
+from monoize.control.edge.here import HouseHere
+from monoize.control.edge.windows import number_window
+from monoize.control.edge.wire import STORABLE, Window
 from monoize.dashboard.forms import Form
 from monoize.dashboard.page import page_router
 from monoize.dashboard.render import next_address, render

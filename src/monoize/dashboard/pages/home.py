@@ -3,10 +3,11 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from monoize.control.edge.house import HouseHere
+from monoize.control.edge.here import HouseHere
 from monoize.control.edge.wire import Window
 from monoize.control.identity.actions import keys, users
-from monoize.control.identity.services import IdentityHere, public_address
+from monoize.control.identity.api.here import IdentityHere
+from monoize.control.identity.services import public_address
 from monoize.dashboard.page import page_router
 from monoize.dashboard.render import render
 from monoize.dashboard.session import PersonHere

@@ -10,8 +10,10 @@ from starlette.responses import Response
 
 from monoize.base.clock import utc_now
 from monoize.base.errors import Refusal
-from monoize.control.edge.house import House, HouseHere
-from monoize.control.edge.wire import Uuid, Window, uuid_window
+from monoize.control.edge.here import HouseHere
+from monoize.control.edge.house import House
+from monoize.control.edge.windows import uuid_window
+from monoize.control.edge.wire import Uuid, Window
 from monoize.control.identity.actions import keys
 from monoize.control.identity.api.keys import KeyCreate
 from monoize.control.identity.errors import NoSuchKey

@@ -7,12 +7,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from monoize.base.errors import Refusal
-from monoize.control.edge.house import HouseHere
+from monoize.control.edge.here import HouseHere
 from monoize.control.identity.actions import first_account
 from monoize.control.identity.api.entrance import bound_attempts, new_user, open_session, visiting
+from monoize.control.identity.api.here import IdentityHere
 from monoize.control.identity.api.sign_in import FirstAccount
 from monoize.control.identity.errors import FirstAccountExists, LinkSpent
-from monoize.control.identity.services import IdentityHere
 from monoize.dashboard.forms import Form, checked, read_form
 from monoize.dashboard.page import page_router
 from monoize.dashboard.pages.sign_in import entered

@@ -8,7 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from monoize.base.errors import Refusal
-from monoize.control.edge.house import House, HouseHere
+from monoize.control.edge.here import HouseHere
+from monoize.control.edge.house import House
 from monoize.control.identity.actions import first_account, sign_in
 from monoize.control.identity.actions.sign_in import SignedIn
 from monoize.control.identity.api.entrance import (
@@ -22,9 +23,10 @@ from monoize.control.identity.api.entrance import (
     signed_in,
     visiting,
 )
+from monoize.control.identity.api.here import IdentityHere
 from monoize.control.identity.api.sign_in import Login
 from monoize.control.identity.errors import RegistrationClosed
-from monoize.control.identity.services import Identity, IdentityHere
+from monoize.control.identity.services import Identity
 from monoize.dashboard.forms import Form, checked, read_form
 from monoize.dashboard.notices import refused_sign_in
 from monoize.dashboard.page import NEXT_MOST, page_router

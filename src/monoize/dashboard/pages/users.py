@@ -9,15 +9,17 @@ from starlette.responses import Response
 
 from monoize.base.errors import Refusal
 from monoize.base.principal import Principal, UserRole
-from monoize.control.edge.house import HouseHere
-from monoize.control.edge.wire import Uuid, Window, uuid_window
+from monoize.control.edge.here import HouseHere
+from monoize.control.edge.windows import uuid_window
+from monoize.control.edge.wire import Uuid, Window
 from monoize.control.identity import model
 from monoize.control.identity.actions import users
 from monoize.control.identity.actions.users import NewUser
+from monoize.control.identity.api.here import IdentityHere
 from monoize.control.identity.api.users import UserCreate, hash_of
 from monoize.control.identity.errors import RoleTooHigh
 from monoize.control.identity.model import User
-from monoize.control.identity.services import Identity, IdentityHere
+from monoize.control.identity.services import Identity
 from monoize.dashboard.forms import Form, checked, read_form
 from monoize.dashboard.page import page_router
 from monoize.dashboard.render import next_address, render, see_other

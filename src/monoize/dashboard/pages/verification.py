@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from monoize.base.errors import Refusal
-from monoize.control.edge.house import HouseHere
+from monoize.control.edge.here import HouseHere
 from monoize.control.identity.actions import sign_in
 from monoize.control.identity.api.entrance import bound_attempts, visiting
 from monoize.control.identity.api.sign_in import EmailLink

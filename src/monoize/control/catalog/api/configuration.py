@@ -17,7 +17,7 @@ from monoize.control.catalog.api.configuration_wire import (
     configuration_shown,
 )
 from monoize.control.edge.caller import Mutation, mutates, requires
-from monoize.control.edge.house import HouseHere
+from monoize.control.edge.here import HouseHere
 from monoize.infra.audit_log import Change
 
 router = APIRouter(prefix="/configuration", tags=["configuration"])

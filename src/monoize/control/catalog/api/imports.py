@@ -18,7 +18,7 @@ from monoize.control.catalog.model.comparison import Compared, Outcome
 from monoize.control.catalog.model.formats import Format, RefusedRow
 from monoize.control.catalog.model.records import RateChange
 from monoize.control.edge.caller import Mutation, mutates, requires
-from monoize.control.edge.house import HouseHere
+from monoize.control.edge.here import HouseHere
 from monoize.control.edge.wire import STORABLE, Wire
 from monoize.infra.audit_log import Change
 

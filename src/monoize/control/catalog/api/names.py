@@ -12,7 +12,7 @@ from monoize.contract.snapshot import Effort
 from monoize.control.catalog.actions import names
 from monoize.control.catalog.model.names import REDIRECTS_MOST, SUFFIXES_MOST, Suffix
 from monoize.control.edge.caller import Mutation, mutates, requires
-from monoize.control.edge.house import HouseHere
+from monoize.control.edge.here import HouseHere
 from monoize.control.edge.redirects import ModelRedirect, RedirectRule
 from monoize.control.edge.wire import STORABLE, Page, Wire
 

@@ -10,8 +10,9 @@ from monoize.control.catalog.actions import proposals
 from monoize.control.catalog.actions.proposals import CountAdministrators
 from monoize.control.catalog.api.wire import PendingShown, PriceShown, pending_shown, price_shown
 from monoize.control.edge.caller import Mutation, mutates, requires
-from monoize.control.edge.house import HouseHere
-from monoize.control.edge.wire import Page, Uuid, Window, uuid_window
+from monoize.control.edge.here import HouseHere
+from monoize.control.edge.windows import uuid_window
+from monoize.control.edge.wire import Page, Uuid, Window
 from monoize.infra.audit_log import Change
 
 

@@ -26,8 +26,9 @@ from monoize.control.catalog.api.wire import (
 )
 from monoize.control.catalog.model.records import PriceFilter, PriceRecord
 from monoize.control.edge.caller import Mutation, mutates, requires
-from monoize.control.edge.house import HouseHere
-from monoize.control.edge.wire import Instant, Page, Uuid, Window, Wire, uuid_window
+from monoize.control.edge.here import HouseHere
+from monoize.control.edge.windows import uuid_window
+from monoize.control.edge.wire import Instant, Page, Uuid, Window, Wire
 
 router = APIRouter(prefix="/prices", tags=["prices"])
 

@@ -22,8 +22,9 @@ from monoize.control.catalog.api.provider_wire import (
 from monoize.control.catalog.api.upstreams import ConditionsHere
 from monoize.control.catalog.model.presets import Preset, presets
 from monoize.control.edge.caller import Mutation, mutates, requires
-from monoize.control.edge.house import HouseHere
-from monoize.control.edge.wire import Page, Uuid, Window, ranked_window
+from monoize.control.edge.here import HouseHere
+from monoize.control.edge.windows import ranked_window
+from monoize.control.edge.wire import Page, Uuid, Window
 
 router = APIRouter(prefix="/providers", tags=["providers"])
 

@@ -13,7 +13,7 @@ from monoize.contract.transforms.catalogue import CATALOGUE, schema_of
 from monoize.contract.transforms.rule import Config, Phase, Reach
 from monoize.control.catalog.actions import transforms
 from monoize.control.edge.caller import Mutation, mutates, requires
-from monoize.control.edge.house import HouseHere
+from monoize.control.edge.here import HouseHere
 from monoize.control.edge.transforms import RULES_MOST, RuleGiven, TransformRule
 from monoize.control.edge.wire import Page, Wire
 

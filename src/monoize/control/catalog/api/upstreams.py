@@ -17,7 +17,7 @@ from monoize.control.catalog.api.provider_wire import ApiKey, BaseUrl
 from monoize.control.catalog.api.wire import ModelName
 from monoize.control.catalog.errors import GatewayElsewhere, ModelNotOffered
 from monoize.control.edge.caller import requires
-from monoize.control.edge.house import HouseHere
+from monoize.control.edge.here import HouseHere
 from monoize.control.edge.wire import Uuid, Wire
 
 router = APIRouter(prefix="/providers", tags=["providers"])

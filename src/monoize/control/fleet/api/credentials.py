@@ -9,8 +9,9 @@ from starlette.responses import Response
 
 from monoize.base.principal import Call
 from monoize.control.edge.caller import Mutation, mutates, requires
-from monoize.control.edge.house import HouseHere
-from monoize.control.edge.wire import BIG_INTEGER_MOST, Page, Window, Wire, number_window
+from monoize.control.edge.here import HouseHere
+from monoize.control.edge.windows import number_window
+from monoize.control.edge.wire import BIG_INTEGER_MOST, Page, Window, Wire
 from monoize.control.fleet.actions import history, renewal, seed_links, validation
 from monoize.control.fleet.actions.history import Comparison, PayloadView, Revealed, Stored
 from monoize.control.fleet.actions.seed_links import SeedLink

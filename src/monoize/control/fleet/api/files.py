@@ -9,8 +9,9 @@ from starlette.responses import Response
 from monoize.base.clock import utc_now
 from monoize.base.principal import Call
 from monoize.control.edge.caller import Mutation, mutates, requires
-from monoize.control.edge.house import HouseHere
-from monoize.control.edge.wire import STORABLE, Page, Uuid, Window, Wire, uuid_window
+from monoize.control.edge.here import HouseHere
+from monoize.control.edge.windows import uuid_window
+from monoize.control.edge.wire import STORABLE, Page, Uuid, Window, Wire
 from monoize.control.fleet.actions import files
 from monoize.control.fleet.actions.files import FileFilter
 from monoize.control.fleet.api.wire import NamedPool

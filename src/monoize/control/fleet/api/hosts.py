@@ -8,8 +8,10 @@ from starlette.responses import Response
 from monoize.base.clock import utc_now
 from monoize.base.principal import Call
 from monoize.control.edge.caller import Mutation, mutates, requires
-from monoize.control.edge.house import House, HouseHere
-from monoize.control.edge.wire import Page, Uuid, Window, Wire, number_window
+from monoize.control.edge.here import HouseHere
+from monoize.control.edge.house import House
+from monoize.control.edge.windows import number_window
+from monoize.control.edge.wire import Page, Uuid, Window, Wire
 from monoize.control.fleet.actions import enrolment, hosts
 from monoize.control.fleet.actions.enrolment import Enrolled
 from monoize.control.fleet.actions.hosts import HostFilter, HostUsers

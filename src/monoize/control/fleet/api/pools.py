@@ -8,8 +8,9 @@ from starlette.responses import Response
 
 from monoize.base.principal import Call
 from monoize.control.edge.caller import Mutation, mutates, requires
-from monoize.control.edge.house import HouseHere
-from monoize.control.edge.wire import Page, Window, Wire, uuid_window
+from monoize.control.edge.here import HouseHere
+from monoize.control.edge.windows import uuid_window
+from monoize.control.edge.wire import Page, Window, Wire
 from monoize.control.fleet.actions import pools
 from monoize.control.fleet.api.wire import ClientVersion, PoolName, PoolRef
 from monoize.control.fleet.model.pools import Pool, PoolMode, Validation

@@ -12,9 +12,9 @@ from monoize.base.principal import Call
 from monoize.control.edge.caller import Mutation, mutates, requires
 from monoize.control.edge.wire import Wire
 from monoize.control.fleet.actions import published
+from monoize.control.fleet.api.here import FleetHere
 from monoize.control.fleet.api.wire import ClientVersion
 from monoize.control.fleet.model.versions import Published
-from monoize.control.fleet.services import FleetHere
 
 router = APIRouter(tags=["fleet"])
 

@@ -11,11 +11,11 @@ from starlette.responses import Response
 from monoize.base.clock import utc_now
 from monoize.base.principal import Call
 from monoize.control.edge.caller import Mutation, mutates, requires
-from monoize.control.edge.house import HouseHere
+from monoize.control.edge.here import HouseHere
 from monoize.control.fleet.actions import quota
+from monoize.control.fleet.api.here import FleetHere
 from monoize.control.fleet.api.wire import PoolRef
 from monoize.control.fleet.model.quota import HistoryPoint, PoolQuota
-from monoize.control.fleet.services import FleetHere
 
 router = APIRouter(prefix="/quota", tags=["fleet"])
 

@@ -8,8 +8,9 @@ from fastapi import APIRouter, Depends, Query
 from monoize.base.clock import utc_now
 from monoize.base.principal import Call
 from monoize.control.edge.caller import requires
-from monoize.control.edge.house import HouseHere
-from monoize.control.edge.wire import Page, Window, number_window
+from monoize.control.edge.here import HouseHere
+from monoize.control.edge.windows import number_window
+from monoize.control.edge.wire import Page, Window
 from monoize.control.fleet.actions import usage_overview
 from monoize.control.fleet.model.hosts import FQDN_MOST
 from monoize.control.fleet.model.usage import Ingest

@@ -11,8 +11,9 @@ from monoize.contract.policies.catalogue import NAMES, description_of, schema_of
 from monoize.contract.policies.effective import EffectivePolicy
 from monoize.contract.policies.scope import Admission, Status, admission
 from monoize.control.edge.caller import Mutation, mutates, requires
-from monoize.control.edge.house import HouseHere
-from monoize.control.edge.wire import Page, Uuid, Window, number_window, uuid_window
+from monoize.control.edge.here import HouseHere
+from monoize.control.edge.windows import number_window, uuid_window
+from monoize.control.edge.wire import Page, Uuid, Window
 from monoize.control.governance.actions import records
 from monoize.control.governance.actions.effective import effective
 from monoize.control.governance.api.agent_records_wire import (

@@ -12,13 +12,14 @@ from monoize.base.principal import Call
 from monoize.contract.approvals import Kind
 from monoize.contract.policies.words import Severity
 from monoize.control.edge.caller import Mutation, mutates, requires
-from monoize.control.edge.house import HouseHere
-from monoize.control.edge.wire import STORABLE, Page, Uuid, Window, Wire, uuid_window
+from monoize.control.edge.here import HouseHere
+from monoize.control.edge.windows import uuid_window
+from monoize.control.edge.wire import STORABLE, Page, Uuid, Window, Wire
 from monoize.control.governance.actions import approvals
 from monoize.control.governance.actions.approvals import Consumed, DeniedMany
+from monoize.control.governance.api.here import GovernanceHere
 from monoize.control.governance.api.names import AgentId, Amount, OperationName, Reason
 from monoize.control.governance.model.approvals import Approval, Outcome, Proposal, Status
-from monoize.control.governance.services import GovernanceHere
 
 router = APIRouter(prefix="/approvals", tags=["approvals"])
 

@@ -9,8 +9,9 @@ from starlette.responses import Response
 from monoize.base.principal import Call
 from monoize.contract.limits import PRESETS, CostTier, LimitName
 from monoize.control.edge.caller import Mutation, mutates, requires
-from monoize.control.edge.house import HouseHere
-from monoize.control.edge.wire import STORABLE, Page, Uuid, Window, Wire, uuid_window
+from monoize.control.edge.here import HouseHere
+from monoize.control.edge.windows import uuid_window
+from monoize.control.edge.wire import STORABLE, Page, Uuid, Window, Wire
 from monoize.control.governance.actions import limits
 from monoize.control.governance.api.names import OperationGlob, Reason, RoleName, ToolGlob, Until
 from monoize.control.governance.model.limits import AgentLimits, LimitOverride, Preset, preset

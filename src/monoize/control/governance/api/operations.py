@@ -9,15 +9,15 @@ from monoize.base.clock import utc_now
 from monoize.base.principal import Call
 from monoize.contract.limits import Act
 from monoize.control.edge.caller import requires
-from monoize.control.edge.house import HouseHere
+from monoize.control.edge.here import HouseHere
 from monoize.control.edge.wire import Page, Wire
 from monoize.control.governance.actions import operations
 from monoize.control.governance.actions.admission import admitted
 from monoize.control.governance.actions.limits import limits_in_force
 from monoize.control.governance.actions.operations import Counted
+from monoize.control.governance.api.here import GovernanceHere
 from monoize.control.governance.api.names import AgentId, OperationName, ToolName
 from monoize.control.governance.model.limits import CounterUse
-from monoize.control.governance.services import GovernanceHere
 
 router = APIRouter(prefix="/agents/{agent_id}/operations", tags=["agent limits"])
 

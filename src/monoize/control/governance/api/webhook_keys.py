@@ -7,7 +7,7 @@ from fastapi import APIRouter
 
 from monoize.base.principal import Call
 from monoize.control.edge.caller import requires
-from monoize.control.edge.house import HouseHere
+from monoize.control.edge.here import HouseHere
 from monoize.control.governance.actions.notifications import webhook_key
 from monoize.control.governance.actions.records import get_record
 from monoize.control.governance.api.names import AgentId

@@ -16,7 +16,8 @@ from starlette.responses import RedirectResponse, Response
 
 from monoize.base.clock import utc_now
 from monoize.base.errors import Refusal
-from monoize.control.edge.house import House, HouseHere
+from monoize.control.edge.here import HouseHere
+from monoize.control.edge.house import House
 from monoize.control.identity.actions import foreign_sign_in
 from monoize.control.identity.api.entrance import (
     bound_attempts,
@@ -25,9 +26,10 @@ from monoize.control.identity.api.entrance import (
     set_cookie,
     visiting,
 )
+from monoize.control.identity.api.here import IdentityHere
 from monoize.control.identity.drivers.sign_in_provider import Handshake, SignInProvider
 from monoize.control.identity.errors import NoSuchProvider, SignInFailed
-from monoize.control.identity.services import Identity, IdentityHere, public_address
+from monoize.control.identity.services import Identity, public_address
 from monoize.infra.sealed import SealBroken
 
 

@@ -9,10 +9,11 @@ from starlette.responses import Response
 from monoize.base.principal import Call, Permission
 from monoize.contract.captures import CaptureMode
 from monoize.control.edge.caller import Mutation, NotPermitted, mutates, requires
-from monoize.control.edge.house import HouseHere
+from monoize.control.edge.here import HouseHere
 from monoize.control.edge.redirects import KEY_REDIRECTS_MOST, RedirectRule
 from monoize.control.edge.transforms import KeyRules
-from monoize.control.edge.wire import Page, Uuid, Window, Wire, uuid_window
+from monoize.control.edge.windows import uuid_window
+from monoize.control.edge.wire import Page, Uuid, Window, Wire
 from monoize.control.identity.actions import keys
 from monoize.control.identity.actions.keys import CreatedKey
 from monoize.control.identity.api.wire import (

@@ -9,15 +9,18 @@ from starlette.responses import Response
 
 from monoize.base.principal import Call, Permission, PrincipalKind, Role
 from monoize.control.edge.caller import Mutation, NotPermitted, mutates, requires
-from monoize.control.edge.house import House, HouseHere
-from monoize.control.edge.wire import Page, Uuid, Window, Wire, uuid_window
+from monoize.control.edge.here import HouseHere
+from monoize.control.edge.house import House
+from monoize.control.edge.windows import uuid_window
+from monoize.control.edge.wire import Page, Uuid, Window, Wire
 from monoize.control.identity import model
 from monoize.control.identity.actions import sign_in, users
 from monoize.control.identity.api.entrance import bound_attempts
+from monoize.control.identity.api.here import IdentityHere
 from monoize.control.identity.api.wire import Email, Password, PersonName
 from monoize.control.identity.errors import MailUnavailable, WrongPassword
 from monoize.control.identity.model import Session, User
-from monoize.control.identity.services import Identity, IdentityHere, public_address
+from monoize.control.identity.services import Identity, public_address
 
 router = APIRouter(prefix="/me", tags=["me"])
 

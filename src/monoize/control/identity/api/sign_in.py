@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from monoize.control.edge.caller import Mutation, NotPermitted, mutates
-from monoize.control.edge.house import HouseHere
+from monoize.control.edge.here import HouseHere
 from monoize.control.edge.wire import Wire
 from monoize.control.identity.actions import first_account, sign_in
 from monoize.control.identity.actions.sign_in import SignedIn
@@ -21,10 +21,10 @@ from monoize.control.identity.api.entrance import (
     visiting,
     with_cookie,
 )
+from monoize.control.identity.api.here import IdentityHere
 from monoize.control.identity.api.wire import LoginName, Password, Secret
 from monoize.control.identity.errors import RegistrationClosed
 from monoize.control.identity.model import User
-from monoize.control.identity.services import IdentityHere
 
 router = APIRouter(prefix="/auth", tags=["auth"])
 

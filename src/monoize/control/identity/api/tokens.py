@@ -8,14 +8,15 @@ from starlette.responses import Response
 
 from monoize.base.principal import Call, Permission, TokenRole
 from monoize.control.edge.caller import Mutation, mutates, requires
-from monoize.control.edge.house import HouseHere
-from monoize.control.edge.wire import Page, Uuid, Window, Wire, number_window
+from monoize.control.edge.here import HouseHere
+from monoize.control.edge.windows import number_window
+from monoize.control.edge.wire import Page, Uuid, Window, Wire
 from monoize.control.identity import model
 from monoize.control.identity.actions import tokens
 from monoize.control.identity.actions.tokens import CreatedToken, NewToken
+from monoize.control.identity.api.here import IdentityHere
 from monoize.control.identity.api.wire import Future, TokenName
 from monoize.control.identity.model import Token
-from monoize.control.identity.services import IdentityHere
 
 router = APIRouter(prefix="/tokens", tags=["tokens"])
 

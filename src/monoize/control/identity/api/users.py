@@ -8,14 +8,16 @@ from starlette.responses import Response
 
 from monoize.base.principal import Call, UserRole
 from monoize.control.edge.caller import Mutation, mutates, requires
-from monoize.control.edge.house import HouseHere
-from monoize.control.edge.wire import Page, Uuid, Window, Wire, uuid_window
+from monoize.control.edge.here import HouseHere
+from monoize.control.edge.windows import uuid_window
+from monoize.control.edge.wire import Page, Uuid, Window, Wire
 from monoize.control.identity import model
 from monoize.control.identity.actions import users
 from monoize.control.identity.actions.users import NewUser
+from monoize.control.identity.api.here import IdentityHere
 from monoize.control.identity.api.wire import LIST_MOST, Email, Group, Password, PersonName, Username
 from monoize.control.identity.model import User
-from monoize.control.identity.services import Identity, IdentityHere
+from monoize.control.identity.services import Identity
 
 router = APIRouter(prefix="/users", tags=["users"])
 

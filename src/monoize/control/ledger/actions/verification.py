@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
-from monoize.control.edge.wire import BadCursor
+from monoize.control.edge.windows import BadCursor
 from monoize.control.identity.actions import balances
 from monoize.control.ledger.model.chain import Broken, Followed, Head, birth, row_secret
 from monoize.control.ledger.store import as_written, days, heads

@@ -7,8 +7,9 @@ from starlette.responses import Response
 
 from monoize.base.principal import Call
 from monoize.control.edge.caller import Mutation, mutates, requires
-from monoize.control.edge.house import HouseHere
-from monoize.control.edge.wire import Page, Uuid, Window, uuid_window
+from monoize.control.edge.here import HouseHere
+from monoize.control.edge.windows import uuid_window
+from monoize.control.edge.wire import Page, Uuid, Window
 from monoize.control.ledger.actions import captures
 from monoize.control.ledger.model.captures import KeptCapture
 from monoize.control.ledger.services import ledger_of

@@ -7,8 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from monoize.base.principal import Call
 from monoize.control.edge.caller import requires
-from monoize.control.edge.house import HouseHere
-from monoize.control.edge.wire import PAGE_MOST, STORABLE, Instant, Page, Uuid, moment_window
+from monoize.control.edge.here import HouseHere
+from monoize.control.edge.windows import moment_window
+from monoize.control.edge.wire import PAGE_MOST, STORABLE, Instant, Page, Uuid
 from monoize.control.ledger.actions import requests
 from monoize.control.ledger.api.owners import Everybody, Whose, owner
 from monoize.control.ledger.model.entries import REQUEST_ID_CHARS_MOST

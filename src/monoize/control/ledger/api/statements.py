@@ -14,8 +14,9 @@ from monoize.base.clock import utc_now
 from monoize.base.money import usd_of_nano
 from monoize.base.principal import Call
 from monoize.control.edge.caller import requires
-from monoize.control.edge.house import HouseHere
-from monoize.control.edge.wire import Instant, Page, Uuid, Window, uuid_window
+from monoize.control.edge.here import HouseHere
+from monoize.control.edge.windows import uuid_window
+from monoize.control.edge.wire import Instant, Page, Uuid, Window
 from monoize.control.ledger.actions import statements, verification
 from monoize.control.ledger.actions.verification import Verification
 from monoize.control.ledger.api.owners import Everybody, Whose, one_owner, owner

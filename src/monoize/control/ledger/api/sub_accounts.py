@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from monoize.base.principal import Call
 from monoize.control.edge.caller import Mutation, mutates, requires
-from monoize.control.edge.house import HouseHere
+from monoize.control.edge.here import HouseHere
 from monoize.control.edge.wire import Uuid, Wire
 from monoize.control.identity.model import SubAccount
 from monoize.control.ledger.actions import sub_accounts

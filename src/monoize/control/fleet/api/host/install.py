@@ -11,12 +11,13 @@ from starlette.responses import Response
 from monoize.base.clock import utc_now
 from monoize.base.errors import Refusal
 from monoize.base.principal import VISITOR, Call
-from monoize.control.edge.house import HouseHere
+from monoize.control.edge.here import HouseHere
 from monoize.control.fleet.actions import enrolment
+from monoize.control.fleet.api.here import FleetHere
 from monoize.control.fleet.api.host.caller import Handler
 from monoize.control.fleet.drivers.courier_script import courier_script
 from monoize.control.fleet.model.install_script import install_script, refusal_script
-from monoize.control.fleet.services import FleetHere, fleet_of
+from monoize.control.fleet.services import fleet_of
 
 
 class ScriptRoute(APIRoute):

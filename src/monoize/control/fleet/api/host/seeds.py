@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from monoize.base.principal import VISITOR, Call
-from monoize.control.edge.house import HouseHere
+from monoize.control.edge.here import HouseHere
 from monoize.control.fleet.actions import seed_links
 from monoize.control.fleet.api.host.bodies import document_of
 from monoize.control.fleet.api.host.caller import OpenRoute, ok

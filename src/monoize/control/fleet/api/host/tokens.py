@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from monoize.base.clock import utc_now
 from monoize.base.principal import Call
-from monoize.control.edge.house import HouseHere
+from monoize.control.edge.here import HouseHere
 from monoize.control.edge.wire import STORABLE
 from monoize.control.fleet.actions import exchange
 from monoize.control.fleet.api.host.caller import OpenRoute

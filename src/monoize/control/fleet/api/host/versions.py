@@ -3,14 +3,14 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from monoize.control.edge.house import HouseHere
+from monoize.control.edge.here import HouseHere
 from monoize.control.fleet.actions import validation
 from monoize.control.fleet.actions.pools import get_pool
+from monoize.control.fleet.api.here import FleetHere
 from monoize.control.fleet.api.host.caller import OpenRoute, ok
 from monoize.control.fleet.drivers.courier_script import courier_script
 from monoize.control.fleet.model.pools import DEFAULT_POOL_ID
 from monoize.control.fleet.model.versions_block import Wrapper, versions_block
-from monoize.control.fleet.services import FleetHere
 
 router = APIRouter(route_class=OpenRoute, tags=["hosts"])
 
