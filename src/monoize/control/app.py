@@ -8,6 +8,8 @@ import monoize
 from monoize.control.audit import api as audit_api
 from monoize.control.bridge import api as bridge_api
 from monoize.control.catalog import api as catalog_api
+from monoize.control.compute import api as compute_api
+from monoize.control.compute.api import gateway
 from monoize.control.edge import problem
 from monoize.control.edge.request_context import RequestContext
 from monoize.control.fleet import api as fleet_api
@@ -45,6 +47,7 @@ def make_app(settings: Settings) -> FastAPI:
     rooms.include_router(ledger_api.router())
     rooms.include_router(telemetry_api.router)
     rooms.include_router(governance_api.router())
+    rooms.include_router(compute_api.router())
     rooms.include_router(bridge_api.router)
     rooms.include_router(fleet_api.router())
     # Hosts are answered in another form than everybody else: the OpenAPI document does not speak of them.
@@ -52,6 +55,7 @@ def make_app(settings: Settings) -> FastAPI:
     # First, since a thousand hosts call every minute and addresses are tried one after the other.
     app.include_router(host_api.router(), include_in_schema=False)
     app.include_router(rooms)
+    gateway.install(app)
     app.add_api_route("/healthz", health, tags=["health"])
     return app
 
