@@ -98,7 +98,10 @@ async def things(root: Client) -> dict[str, str]:
     host = (await root.post("/api/fleet/hosts", json={"fqdn": "build-1"})).json()["host"]["fqdn"]
     file = (await root.post("/api/fleet/files", json={"kind": "agents", "body": "Be kind."})).json()["id"]
     limits = (await root.post("/api/agent-limits", json={"agent_role_id": "worker"})).json()["id"]
-    named = {"tenant_id": tenant, "name": token, "host": host, "file_id": file}
+    await root.post("/api/plans", json={"name": "small", "max_agents": 9, "max_vpses": 9})
+    made = {"provider": "process", "image": "sleep 60", "cpu_millicores": 500, "memory_mb": 256}
+    await root.post("/api/vps-configs", json={"name": "tiny", **made})
+    named = {"tenant_id": tenant, "name": token, "host": host, "file_id": file, "plan": "small", "preset": "tiny"}
     agents = {"record_id": record, "agent_id": record, "limits_id": limits}
     return {"user_id": user, "key_id": key, **named, **agents, **upstream}
 

@@ -56,7 +56,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         "MONOIZE_LOG_LEVEL": "debug",
         "MONOIZE_REGISTRATION_ENABLED": "true",
     }
-    with serving(folder, **options) as server, httpx2.Client(base_url=server.address) as client:
+    with serving(folder, **options) as server, httpx2.Client(base_url=server.address, timeout=60) as client:
         told = Story(server, folder / "data" / "monoize.db", client)
         told.secrets = {"master key": MASTER_KEY, "admin token": ADMIN_TOKEN}
         tell(told)
@@ -125,6 +125,7 @@ def tell(story: Story) -> None:
         assert credential not in ask("GET", path, bearer=root).text
 
     tell_of_fleet(story, root)
+    tell_of_agents(story, root)
 
     # A row that cannot be read is an error of our own: its traceback goes to the log while secrets are at hand.
     with sqlite3.connect(story.database) as damaged:
@@ -169,6 +170,30 @@ def tell_of_fleet(story: Story, root: str) -> None:
     payload = ask("GET", f"{at}/payloads", bearer=root).json()["items"][0]["id"]
     assert found_in(ask("POST", f"{at}/payloads/{payload}/reveal", bearer=root).text, story.secrets)
     for path in (at, f"{at}/payloads", f"{at}/payloads/{payload}", f"{at}/diff?before={payload}&after={payload}"):
+        assert [] == found_in(ask("GET", path, bearer=root).text, story.secrets)
+
+
+def tell_of_agents(story: Story, root: str) -> None:
+    """Tokens are made, shown, renewed and shown wrongly; channels are given credentials, and these asked for."""
+    ask, kept = story.ask, story.kept
+    ask("POST", "/api/plans", {"name": "secretive", "max_agents": 3, "max_vpses": 1}, bearer=root)
+    ask("PUT", "/api/users/me/plan", {"plan": "secretive"}, bearer=root)
+    made = ask("POST", "/api/agents", {"name": "helper"}, bearer=root, **{"idempotency-key": "a-1"}).json()
+    token, at = kept("agent's token", made["gateway_token"]), f"/api/agents/{made['agent']['id']}"
+    ask("POST", "/api/agents", {"name": "helper"}, bearer=root, **{"idempotency-key": "a-1"})
+    ask("POST", "/api/agents", {"name": token, "gateway_token": token}, bearer=root)
+    for bearer in (token, token[:-1]):
+        ask("GET", f"{at}/usage", bearer=bearer)
+        ask("DELETE", at, bearer=bearer)
+        ask("POST", "/v1/chat/completions", {"model": "m", "messages": []}, bearer=bearer)
+    credential = kept("channel's credential", "xoxb-channel-credential-0123456789")
+    secret = kept("channel's webhook secret", "webhook-secret-0123456789")
+    channel = {"kind": "slack", "credentials": {"bot_token": credential}, "webhook_secret": secret}
+    ask("POST", f"{at}/channels", channel, bearer=root)
+    ask("POST", f"{at}/channels", {**channel, "kind": credential}, bearer=root)
+    ask("POST", f"{at}/channels", {**channel, "credentials": {credential: credential, "": secret}}, bearer=root)
+    kept("agent's second token", ask("POST", f"{at}/rotate-token", bearer=root).json()["gateway_token"])
+    for path in (at, "/api/agents", f"{at}/channels", f"{at}/usage", "/api/keys"):
         assert [] == found_in(ask("GET", path, bearer=root).text, story.secrets)
 
 

@@ -15,7 +15,7 @@ from monoize.main.application import make_faces
 from support.house import test_settings
 
 MUTATING: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
-ENDLESS: Final = frozenset({"GET /api/requests/stream"})
+ENDLESS: Final = frozenset({"GET /api/requests/stream", "GET /api/operations/{operation_id}/stream"})
 """Their answers go on for as long as anybody listens."""
 
 HOSTS_API: Final = "/api/fleet/host/"

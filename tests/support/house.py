@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from monoize.base.ids import new_id
 from monoize.base.principal import Call
+from monoize.control.compute.services import open_compute
 from monoize.control.edge.house import House
 from monoize.control.fleet.services import open_fleet
 from monoize.control.identity.actions import first_account, sign_in
@@ -130,6 +131,8 @@ async def open_house(settings: Settings) -> AsyncIterator[RunningHouse]:
     ):
         app.state.house, app.state.identity, app.state.governance = house, identity, governance
         app.state.fleet = await open_fleet(house)
+        app.state.compute = compute = open_compute(house, "http://monoize.test")
         app.state.ledger = Ledger(LiveRequests(house.database, list), CaptureFiles(captures_folder(settings)))
         yield RunningHouse(app, house, identity)
+        await compute.close()
     alike.append(app)

@@ -12,10 +12,12 @@ from fakes.smtp import MailSink
 
 from monoize.base.clock import utc_now
 from monoize.base.ids import new_id
+from monoize.control.compute.tables import compute_operations, vpses
 from monoize.control.fleet.actions import alerts
 from monoize.control.fleet.model.alerts import Trouble
 from monoize.control.identity.actions import first_account
 from monoize.main.gateway import captures_folder
+from support.agent_on_machine import standing_agent
 from support.agents import AgentRuntime, make_agent_runtime
 from support.house import PASSWORD, Client, RunningHouse
 
@@ -1013,3 +1015,243 @@ async def finish(scene: Scene) -> Request:
     assert answer.status_code == 200, answer.text
     rows = (("approval.executed", f"token:{runtime.program_name}", "approval"),)
     return Request(runtime.program, f"{path}/outcome", rows, {"outcome": "executed"})
+
+
+async def _plan_of_root(scene: Scene) -> dict[str, Any]:
+    """A plan that root is on, with a preset."""
+    root = await scene.root()
+    plan = await scene.created("/api/plans", name="small", max_agents=2, max_vpses=2)
+    made = {"provider": "process", "image": "sleep 60", "cpu_millicores": 500, "memory_mb": 256}
+    preset = await scene.created("/api/vps-configs", name="tiny", **made)
+    for path, body in (
+        ("/api/plans/small/vps-configs/tiny", None),
+        (f"/api/users/{root.user['id']}/plan", {"plan": "small"}),
+    ):
+        answer = await root.put(path, json=body)
+        assert answer.is_success, answer.text
+    return {"plan": plan, "preset": preset}
+
+
+async def _agent_of_root(scene: Scene) -> str:
+    """The path of an agent of root's, who is on a plan."""
+    await _plan_of_root(scene)
+    made = await scene.created("/api/agents", name="helper")
+    return f"/api/agents/{made['agent']['id']}"
+
+
+@valid("POST /api/plans")
+async def create_plan(scene: Scene) -> Request:
+    body = {
+        "name": "small",
+        "max_agents": 1,
+        "max_vpses": 1,
+        "max_bandwidth_bytes": 2**40,
+        "max_storage_bytes": 2**40,
+        "max_cpu_ms": 2**40,
+        "max_memory_mb_seconds": 2**40,
+        "overage_bandwidth_cost_per_gb_cents": 5,
+        "overage_cpu_cost_per_hour_cents": 5,
+        "overage_memory_cost_per_gb_hour_cents": 1,
+    }
+    return Request(await scene.root(), "/api/plans", (("plan.create", "user:root", "plan"),), body)
+
+
+@valid("PATCH /api/plans/{plan}")
+async def update_plan(scene: Scene) -> Request:
+    await _plan_of_root(scene)
+    body = {"name": "smaller", "max_agents": 1, "max_bandwidth_bytes": 1}
+    return Request(await scene.root(), "/api/plans/small", (("plan.update", "user:root", "plan"),), body)
+
+
+@valid("DELETE /api/plans/{plan}")
+async def delete_plan(scene: Scene) -> Request:
+    await _plan_of_root(scene)
+    return Request(await scene.root(), "/api/plans/small", (("plan.delete", "user:root", "plan"),))
+
+
+@valid("PUT /api/plans/{plan}/vps-configs/{preset}")
+async def link_preset(scene: Scene) -> Request:
+    await _plan_of_root(scene)
+    rows = (("plan.link", "user:root", "plan"),)
+    return Request(await scene.root(), "/api/plans/small/vps-configs/tiny", rows)
+
+
+@valid("DELETE /api/plans/{plan}/vps-configs/{preset}")
+async def unlink_preset(scene: Scene) -> Request:
+    await _plan_of_root(scene)
+    rows = (("plan.unlink", "user:root", "plan"),)
+    return Request(await scene.root(), "/api/plans/small/vps-configs/tiny", rows)
+
+
+@valid("PUT /api/users/{user_id}/plan")
+async def set_user_plan(scene: Scene) -> Request:
+    await _plan_of_root(scene)
+    root = await scene.root()
+    rows = (("user.plan", "user:root", "user"),)
+    return Request(root, f"/api/users/{root.user['id']}/plan", rows, {"plan": "small"})
+
+
+@valid("PUT /api/users/{user_id}/overage-budget")
+async def set_overage_budget(scene: Scene) -> Request:
+    rows = (("user.overage_budget", "user:root", "user"),)
+    return Request(await scene.root(), "/api/users/me/overage-budget", rows, {"budget_cents": 500})
+
+
+@valid("POST /api/vps-configs")
+async def create_preset(scene: Scene) -> Request:
+    body = {
+        "name": "tiny",
+        "provider": "process",
+        "image": "sleep 60",
+        "cpu_millicores": 500,
+        "memory_mb": 256,
+        "disk_gb": 1,
+    }
+    return Request(await scene.root(), "/api/vps-configs", (("preset.create", "user:root", "preset"),), body)
+
+
+@valid("PATCH /api/vps-configs/{preset}")
+async def update_preset(scene: Scene) -> Request:
+    await _plan_of_root(scene)
+    body = {"name": "little", "image": "sleep 90", "cpu_millicores": 400, "memory_mb": 200, "disk_gb": 2}
+    return Request(await scene.root(), "/api/vps-configs/tiny", (("preset.update", "user:root", "preset"),), body)
+
+
+@valid("DELETE /api/vps-configs/{preset}")
+async def delete_preset(scene: Scene) -> Request:
+    await _plan_of_root(scene)
+    return Request(await scene.root(), "/api/vps-configs/tiny", (("preset.delete", "user:root", "preset"),))
+
+
+@valid("POST /api/agents")
+async def create_agent(scene: Scene) -> Request:
+    await _plan_of_root(scene)
+    root = await scene.root()
+    record = await scene.created("/api/agent-records", name="sam", role_name="helper")
+    body = {"name": "helper", "user_id": root.user["id"], "config_id": record["id"]}
+    return Request(root, "/api/agents", (("agent.create", "user:root", "agent"),), body)
+
+
+@valid("PATCH /api/agents/{agent_id}")
+async def update_agent(scene: Scene) -> Request:
+    path = await _agent_of_root(scene)
+    body = {"name": "worker", "enabled": False, "config_id": None}
+    return Request(await scene.root(), path, (("agent.update", "user:root", "agent"),), body)
+
+
+@valid("DELETE /api/agents/{agent_id}")
+async def delete_agent(scene: Scene) -> Request:
+    path = await _agent_of_root(scene)
+    return Request(await scene.root(), path, (("agent.delete", "user:root", "agent"),))
+
+
+@valid("POST /api/agents/{agent_id}/rotate-token")
+async def rotate_agent_token(scene: Scene) -> Request:
+    path = await _agent_of_root(scene)
+    return Request(await scene.root(), f"{path}/rotate-token", (("agent.rotate", "user:root", "agent"),))
+
+
+@valid("POST /api/agents/{agent_id}/channels")
+async def set_agent_channel(scene: Scene) -> Request:
+    path = await _agent_of_root(scene)
+    body = {"kind": "slack", "credentials": {"bot_token": "xoxb-1"}, "webhook_secret": "s3cret"}
+    return Request(await scene.root(), f"{path}/channels", (("agent.channel_set", "user:root", "agent"),), body)
+
+
+@valid("DELETE /api/agents/{agent_id}/channels/{kind}")
+async def remove_agent_channel(scene: Scene) -> Request:
+    path = await _agent_of_root(scene)
+    root = await scene.root()
+    set_one = await root.post(f"{path}/channels", json={"kind": "slack", "credentials": {"bot_token": "xoxb-1"}})
+    assert set_one.status_code == 201, set_one.text
+    return Request(root, f"{path}/channels/slack", (("agent.channel_remove", "user:root", "agent"),))
+
+
+async def _machine_of_root(scene: Scene, state: str = "running") -> tuple[str, str]:
+    """The paths of a machine that was made a while ago, and of its agent."""
+    path, root = await _agent_of_root(scene), await scene.root()
+    preset = (await root.get("/api/vps-configs/tiny")).json()
+    made = await root.post(f"{path}/vps", json={"vps_config_id": preset["id"]})
+    assert made.status_code == 202, made.text
+    machine_id = made.json()["machine"]["id"]
+    async with scene.house.house.database.write() as tx:
+        await tx.execute(compute_operations.delete())
+        await tx.execute(vpses.update().values(state=state, desired=state))
+    return f"/api/vpses/{machine_id}", path
+
+
+@valid("POST /api/agents/{agent_id}/restart")
+async def restart_agent(scene: Scene) -> Request:
+    _, path = await _machine_of_root(scene)
+    return Request(await scene.root(), f"{path}/restart", (("machine.restart", "user:root", "machine"),))
+
+
+@valid("PUT /api/agents/{agent_id}/config")
+async def configure_agent(scene: Scene) -> Request:
+    path, rows = await _reachable_agent(scene), (("agent.configure", "user:root", "agent"),)
+    return Request(await scene.root(), f"{path}/config", rows, {"patch": {"model": "m"}})
+
+
+@valid("PUT /api/agents/{agent_id}/workspace/{filename}")
+async def write_workspace_file(scene: Scene) -> Request:
+    path, rows = await _reachable_agent(scene), (("agent.write_file", "user:root", "agent"),)
+    return Request(await scene.root(), f"{path}/workspace/SOUL.md", rows, {"content": "Be kind."})
+
+
+async def _reachable_agent(scene: Scene) -> str:
+    """The path of an agent that answers on its machine."""
+    machine, path = await _machine_of_root(scene)
+    async with scene.house.house.database.write() as tx:
+        of_it = vpses.c.id == machine.rpartition("/")[2]
+        await tx.execute(vpses.update().where(of_it).values(address=standing_agent()[1]))
+    return path
+
+
+@valid("POST /api/agents/{agent_id}/vps")
+async def request_machine(scene: Scene) -> Request:
+    path, root = await _agent_of_root(scene), await scene.root()
+    preset = (await root.get("/api/vps-configs/tiny")).json()
+    rows = (("machine.create", "user:root", "machine"),)
+    return Request(root, f"{path}/vps", rows, {"vps_config_id": preset["id"]})
+
+
+@valid("DELETE /api/agents/{agent_id}/vps")
+async def destroy_agents_machine(scene: Scene) -> Request:
+    _, path = await _machine_of_root(scene)
+    return Request(await scene.root(), f"{path}/vps", (("machine.destroy", "user:root", "machine"),))
+
+
+@valid("POST /api/agents/{agent_id}/vps/start")
+async def start_agents_machine(scene: Scene) -> Request:
+    _, path = await _machine_of_root(scene, "stopped")
+    return Request(await scene.root(), f"{path}/vps/start", (("machine.start", "user:root", "machine"),))
+
+
+@valid("POST /api/agents/{agent_id}/vps/stop")
+async def stop_agents_machine(scene: Scene) -> Request:
+    _, path = await _machine_of_root(scene)
+    return Request(await scene.root(), f"{path}/vps/stop", (("machine.stop", "user:root", "machine"),))
+
+
+@valid("POST /api/vpses/{vps_id}/start")
+async def start_machine(scene: Scene) -> Request:
+    path, _ = await _machine_of_root(scene, "stopped")
+    return Request(await scene.root(), f"{path}/start", (("machine.start", "user:root", "machine"),))
+
+
+@valid("POST /api/vpses/{vps_id}/stop")
+async def stop_machine(scene: Scene) -> Request:
+    path, _ = await _machine_of_root(scene)
+    return Request(await scene.root(), f"{path}/stop", (("machine.stop", "user:root", "machine"),))
+
+
+@valid("POST /api/vpses/{vps_id}/restart")
+async def restart_machine(scene: Scene) -> Request:
+    path, _ = await _machine_of_root(scene)
+    return Request(await scene.root(), f"{path}/restart", (("machine.restart", "user:root", "machine"),))
+
+
+@valid("DELETE /api/vpses/{vps_id}")
+async def destroy_machine(scene: Scene) -> Request:
+    path, _ = await _machine_of_root(scene)
+    return Request(await scene.root(), path, (("machine.destroy", "user:root", "machine"),))

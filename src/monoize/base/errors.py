@@ -118,6 +118,13 @@ class TooMany(Refusal):
         self.retry_after_s = retry_after_s
 
 
+class UsageLimitExceeded(Forbidden):
+    """The month's plan and the budget for overage are used up."""
+
+    code = "usage_limit_exceeded"
+    hint = "Raise the budget with `monoize overage set`, or see to it that the account has money."
+
+
 class Unavailable(Refusal):
     """Something that is needed is away. Try again later."""
 

@@ -2,11 +2,13 @@
 
 import hashlib
 import random
+import re
 import secrets
 import time
 from typing import Final
 
 _TEXT_SECRET_BYTES: Final = 32
+_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def new_id() -> str:
@@ -21,6 +23,11 @@ def id_text(value: int) -> str:
     """128 bits as a lower-case dashed UUID."""
     text = f"{value:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def is_id(text: str) -> bool:
+    """Whether it has the form of one, as it is kept."""
+    return _ID.fullmatch(text) is not None
 
 
 def new_secret(prefix: str = "") -> str:

@@ -36,6 +36,8 @@ Permission = Literal[
     "fleet.read",
     "fleet.write",
     "fleet.secrets",  # read a credential that hosts share, in plain text
+    "compute.read",
+    "compute.write",
     "governance.read",
     "governance.write",
     "operations.check",
@@ -71,6 +73,8 @@ _EVERYTHING_BUT_IMPERSONATION: Final = frozenset[Permission](
         "fleet.read",
         "fleet.write",
         "fleet.secrets",
+        "compute.read",
+        "compute.write",
         "governance.read",
         "governance.write",
         "operations.check",

@@ -108,8 +108,9 @@ class Api:
     def put(self, path: str, body: Json) -> Any:
         return self._request("PUT", path, body=body)
 
-    def delete(self, path: str) -> None:
-        self._request("DELETE", path)
+    def delete(self, path: str) -> Any:
+        """None, unless there is something to tell of how it goes."""
+        return self._request("DELETE", path)
 
     def pages(self, path: str, params: Mapping[str, Any], *, limit: int) -> Iterator[Json]:
         """The pages of a list until it ends or `limit` items were seen."""

@@ -14,6 +14,8 @@ from monoize.base.errors import StartupProblem
 from monoize.cli import show
 from monoize.cli.agent_limits import agent_limits
 from monoize.cli.agent_records import agent_records
+from monoize.cli.agents import agents
+from monoize.cli.agents_reached import configure, health, restart, write
 from monoize.cli.alerts import alerts
 from monoize.cli.apply import apply
 from monoize.cli.approvals import approvals
@@ -35,7 +37,12 @@ from monoize.cli.invocation import Invocation
 from monoize.cli.keys import keys
 from monoize.cli.ledger import ledger
 from monoize.cli.login import login, logout, whoami
+from monoize.cli.machines import machines
+from monoize.cli.operations import operations
+from monoize.cli.overage import overage
+from monoize.cli.plans import plans
 from monoize.cli.pools import pools
+from monoize.cli.presets import presets
 from monoize.cli.prices import prices
 from monoize.cli.providers import providers
 from monoize.cli.quota import quota
@@ -85,6 +92,10 @@ for command in (
     suffixes,
     transforms,
     prices,
+    agents,
+    plans,
+    presets,
+    overage,
     agent_records,
     agent_limits,
     approvals,
@@ -103,6 +114,8 @@ for command in (
     pools,
     credentials,
     fleet,
+    machines,
+    operations,
     ledger,
     audit,
     config,
@@ -110,6 +123,10 @@ for command in (
     completion,
 ):
     monoize.add_command(command)
+
+
+for verb in (health, configure, write, restart):
+    agents.add_command(verb)
 
 
 def main() -> NoReturn:

@@ -77,6 +77,23 @@ def agent_record(api: Api, wanted: str) -> Json:
             )
 
 
+def agent(api: Api, wanted: str, *, owner_id: str | None = None) -> Json:
+    """One's own, or the owner's, by id or name; several may have one name."""
+    if _is_id(wanted):
+        return _by_id(api, "agent", wanted)
+    match list(api.items("/api/agents", {"name": wanted, "user_id": owner_id}, limit=SEVERAL_MOST)):
+        case []:
+            raise _absent("agent", wanted)
+        case [one]:
+            return one
+        case several:
+            raise Failure(
+                f"there are {len(several)} agents called {wanted}",
+                hint="Name one by its id.",
+                lines=[item["id"] for item in several],
+            )
+
+
 def _is_id(wanted: str) -> bool:
     return _UUID.fullmatch(wanted) is not None
 

@@ -15,13 +15,24 @@ from monoize.cli.verb import Verb
 
 
 @click.command()
-@click.argument("role", type=click.Choice(["all", "gateway"]), default="all")
+@click.argument("role", type=click.Choice(["all", "gateway", "egress"]), default="all")
 @click.option("--host", help="Address to listen on, instead of the setting `host`.")
 @click.option("--port", type=PORT, help="Port to listen on, instead of the setting `port`; 0 picks a free one.")
-@click.option("--control-url", help="For `gateway`: where all the rest runs, instead of the setting `control_url`.")
+@click.option(
+    "--control-url",
+    help="For `gateway` and `egress`: where all the rest runs, instead of the setting `control_url`.",
+)
+@click.option("--until-stdin-ends", is_flag=True, hidden=True, help="Stop when whoever started this has ended.")
 @config_option
-def serve(role: str, host: str | None, port: int | None, control_url: str | None, config: Path | None) -> None:
-    """Run Monoize on this machine until SIGTERM or Ctrl-C: all of it, or one more gateway beside it."""
+def serve(
+    role: str,
+    host: str | None,
+    port: int | None,
+    control_url: str | None,
+    until_stdin_ends: bool,
+    config: Path | None,
+) -> None:
+    """Run Monoize on this machine until SIGTERM or Ctrl-C: all of it, or one more gateway or egress proxy."""
     from monoize.infra.settings import load
 
     given: dict[str, Any] = {"host": host, "port": port, "control_url": control_url}
@@ -31,6 +42,10 @@ def serve(role: str, host: str | None, port: int | None, control_url: str | None
         from monoize.main import gateway_server
 
         gateway_server.serve(settings, click.echo)
+    elif role == "egress":
+        from monoize.main import egress_server
+
+        egress_server.serve(settings, click.echo, until_stdin_ends=until_stdin_ends)
     else:
         from monoize.main import server
 

@@ -31,3 +31,5 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     capture: CaptureMode = "off"
     # For how long an answer is given once more to the same request; None: never.
     cache_ttl_s: int | None = None
+    # Whose key it is, if an agent's.
+    agent_id: str | None = None

@@ -16,7 +16,7 @@ from monoize.contract.snapshot import Provider, Snapshot
 from monoize.contract.transforms.catalogue import name_of, written_rule
 from monoize.contract.transforms.rule import Phase, Rule
 
-Subject = Literal["news", "grant", "balance", "charges"]
+Subject = Literal["news", "grant", "balance", "charges", "egress-grant", "egress-flush", "egress-news"]
 
 PREFIX: Final = "/wall/"
 PURPOSE: Final = "wall"

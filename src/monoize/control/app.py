@@ -8,6 +8,8 @@ import monoize
 from monoize.control.audit import api as audit_api
 from monoize.control.bridge import api as bridge_api
 from monoize.control.catalog import api as catalog_api
+from monoize.control.compute import api as compute_api
+from monoize.control.compute.api import gateway as agent_gateway
 from monoize.control.edge import problem
 from monoize.control.edge.request_context import RequestContext
 from monoize.control.fleet import api as fleet_api
@@ -47,12 +49,14 @@ def make_app(settings: Settings) -> FastAPI:
         ledger_api.router(),
         telemetry_api.router,
         governance_api.router(),
+        compute_api.router(),
         bridge_api.router,
     ):
         app.include_router(room, prefix="/api")
     app.include_router(fleet_api.router(), prefix="/api/fleet")
     # Hosts are answered in another form than everybody else: the OpenAPI document does not speak of them.
     app.include_router(host_api.router(), prefix="/api/fleet/host", include_in_schema=False)
+    agent_gateway.install(app)
     app.add_api_route("/healthz", health, tags=["health"])
     return app
 

@@ -203,6 +203,7 @@ class Bill:
             book=costing.book,
             neurons=next((line for line in costing.lines if line.item == "neurons"), None),
             tenant_id=self._job.grant.tenant_id,
+            agent_id=self._job.grant.agent_id,
         )
 
 

@@ -23,19 +23,38 @@ from monoize.infra import dsn
 PREFIX: Final = "MONOIZE_"
 DEFAULT_FILE: Final = Path("monoize.toml")
 DEFAULT_DSN: Final = "sqlite://./data/monoize.db"
+SMTP_PORT: Final = 25
 # Names under the prefix that are not settings of the server: where the file is, what the command line
 # client, the installer and the test suite read.
 _NOT_SETTINGS: Final = frozenset(
     {"MONOIZE_CONFIG", "MONOIZE_URL", "MONOIZE_TOKEN", "MONOIZE_PROFILES", "MONOIZE_SETUP_PYTHON"}
 )
+# Variables that others read too, under their own names; one with the prefix wins.
+_PLAIN_NAMES: Final = {
+    "DATABASE_URL": "database_dsn",
+    **{
+        name.upper(): name
+        for name in (
+            *("fly_api_token", "fly_app_name", "fly_region"),
+            *("hetzner_api_token", "hetzner_location", "hetzner_network_id"),
+            *("hetzner_firewall_id", "hetzner_ssh_key_names"),
+        )
+    },
+}
 _TEST_PREFIX: Final = "MONOIZE_TEST_"
 # What some texts must look like, and how that is said.
 _SHAPES: Final = {
     "public_url": (re.compile(r"https?://[^/?#\s]+[^?#\s]*"), "must be https://HOST or http://HOST"),
     "control_url": (re.compile(r"https?://[^/?#\s]+[^?#\s]*"), "must be https://HOST or http://HOST"),
+    "docker_url": (re.compile(r"unix:///.+|(tcp|https?)://[^/?#\s]+/?"), "must be unix:///PATH or tcp://HOST:PORT"),
+    "fly_api_url": (re.compile(r"https?://[^/?#\s]+[^?#\s]*"), "must be https://HOST/PATH"),
+    "fly_metrics_url": (re.compile(r"https?://[^/?#\s]+[^?#\s]*"), "must be https://HOST/PATH"),
+    "hetzner_api_url": (re.compile(r"https?://[^/?#\s]+[^?#\s]*"), "must be https://HOST/PATH"),
     "fleet_token_url": (re.compile(r"https?://[^/?#\s]+[^?#\s]*"), "must be https://HOST/PATH"),
     "fleet_account_url": (re.compile(r"https?://[^/?#\s]+[^?#\s]*"), "must be https://HOST/PATH"),
     "fleet_runner_url": (re.compile(r"https?://[^/?#\s]+[^?#\s]*"), "must be http://HOST:PORT/PATH"),
+    "egress_listen": (re.compile(r"(\[[0-9a-fA-F:.]+\]|[^:/?#\s\[\]]+):\d{1,5}"), "must be HOST:PORT"),
+    "egress_address": (re.compile(r"(\[[0-9a-fA-F:.]+\]|[^:/?#\s\[\]]+):\d{1,5}"), "must be HOST:PORT"),
     "redis_url": (
         re.compile(r"rediss?://(.*@)?(\[[^]]+\]|[^:/?]+)(:\d{1,5})?([/?].*)?|unix://.+"),
         "must be redis://HOST:PORT/NUMBER, rediss://… or unix://PATH",
@@ -131,6 +150,49 @@ class Settings:
     fleet_runner_url: str = _setting(
         "", "Runner that tries fleet credentials out by one small call; empty: none is validated."
     )
+    agent_blocked_methods: tuple[str, ...] = _setting(
+        ("config.*", "exec.approvals.*", "exec.approval.resolve", "update.run"),
+        "Methods, as globs, that nobody calls of an agent through its gateway at ours.",
+    )
+    egress_listen: str = _setting(
+        "127.0.0.1:3128", "Where the egress proxy listens, HOST:PORT; machines beyond this one need to reach it."
+    )
+    egress_address: str = _setting(
+        "", "HOST:PORT by which machines reach the egress proxy; egress_listen when empty."
+    )
+    egress_ports: tuple[str, ...] = _setting(
+        (), "Ports that agents may reach through the egress proxy beside 80 and 443, such as 22; never 25."
+    )
+    egress_open_networks: tuple[str, ...] = _setting(
+        (), "Private networks that agents may reach through the egress proxy, such as 10.1.2.0/24; none when empty."
+    )
+    docker_url: str = _setting(
+        "unix:///var/run/docker.sock", "Docker-compatible engine, unix://PATH or tcp://HOST:PORT, if there is one."
+    )
+    fly_api_token: str = _setting("", "Token for machines at Fly.io; FLY_API_TOKEN is read as well.", secret=True)
+    fly_app_name: str = _setting("", "App at Fly.io that holds the machines, and nothing else.")
+    fly_region: str = _setting("iad", "Region of new machines at Fly.io.")
+    fly_org: str = _setting("personal", "Organisation at Fly.io, whose metrics tell what machines use.")
+    fly_api_url: str = _setting("https://api.machines.dev/v1", "Where Fly.io's Machines API answers.")
+    fly_metrics_url: str = _setting("https://api.fly.io/prometheus", "Where Fly.io's metrics are asked for.")
+    hetzner_api_token: str = _setting(
+        "", "Token of a project at Hetzner Cloud for machines; HETZNER_API_TOKEN is read as well.", secret=True
+    )
+    hetzner_location: str = _setting("fsn1", "Location of new machines at Hetzner.")
+    hetzner_network_id: int = _setting(
+        0, "Private network of machines at Hetzner, in which agents are reached; 0: none.", least=0, most=2**53
+    )
+    hetzner_firewall_id: int = _setting(
+        0,
+        "Firewall of machines at Hetzner, to let out only what goes to the egress proxy; 0: none.",
+        least=0,
+        most=2**53,
+    )
+    hetzner_ssh_key_names: tuple[str, ...] = _setting((), "SSH keys that new machines at Hetzner are given.")
+    hetzner_server_types: tuple[str, ...] = _setting(
+        ("cx22", "cx32", "cx42", "cx52"), "Server types for up to 2, 4, 8 and more CPUs, in rising order."
+    )
+    hetzner_api_url: str = _setting("https://api.hetzner.cloud/v1", "Where Hetzner Cloud's API answers.")
     smtp_url: str = _setting("", "Mail server, smtp://user:password@host:587 or smtps://…", secret=True)
     mail_from: str = _setting("", "Sender address of mail.")
     log_level: Literal["debug", "info", "warning", "error"] = _setting("info", "Least severity to log.")
@@ -191,12 +253,24 @@ def load(environ: Mapping[str, str] | None = None, file: Path | None = None) -> 
     oauth = {name: OAuthProvider(**_complete(name, parts)) for name, parts in sorted(providers.items())}
     settings = Settings(**values, oauth=types.MappingProxyType(oauth))
     dsn.parse(settings.database_dsn)
-    try:
-        for proxy in settings.trusted_proxies:
-            ipaddress.ip_network(proxy, strict=False)
-    except ValueError as problem:
-        raise StartupProblem(f"trusted_proxies: {problem}") from problem
+    for name in ("trusted_proxies", "egress_open_networks"):
+        try:
+            for network in getattr(settings, name):
+                ipaddress.ip_network(network, strict=False)
+        except ValueError as problem:
+            raise StartupProblem(f"{name}: {problem}") from problem
+    for port in settings.egress_ports:
+        if not (port.isascii() and port.isdigit() and 1 <= int(port) <= 65_535 and int(port) != SMTP_PORT):
+            raise StartupProblem(f"egress_ports: {port!r} is no port from 1 to 65535 other than 25")
     return Effective(settings, types.MappingProxyType(sources))
+
+
+def inherited(settings: Settings, names: Iterable[str], **changes: str) -> dict[str, str]:
+    """The environment of a process of ours that we start: our own, with settings as they are in force here."""
+    values = {name: getattr(settings, name) for name in names} | changes
+    texts = {name: ",".join(value) if isinstance(value, tuple) else str(value) for name, value in values.items()}
+    ours = {PREFIX + name.upper(): texts[name] for name, value in values.items() if value not in (None, "")}
+    return {**os.environ, **ours}  # noqa: TID251
 
 
 def _read_file(
@@ -252,11 +326,13 @@ def _read_environment(
     providers: dict[str, dict[str, Any]],
     sources: dict[str, str],
 ) -> None:
-    if "DATABASE_URL" in env:
-        values["database_dsn"] = env["DATABASE_URL"]
-        sources["database_dsn"] = "environment DATABASE_URL"
     known = _fields(Settings)
     parts = _fields(OAuthProvider)
+    for variable, name in _PLAIN_NAMES.items():
+        if variable in env:
+            source = f"environment {variable}"
+            values[name] = _converted(known[name], env[variable], source)
+            sources[name] = source
     for variable in sorted(env):
         if not variable.startswith(PREFIX) or variable.startswith(_TEST_PREFIX) or variable in _NOT_SETTINGS:
             continue

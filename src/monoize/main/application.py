@@ -15,6 +15,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from monoize.contract.wall import PREFIX as WALL
 from monoize.control.catalog import tasks as catalog_tasks
+from monoize.control.compute import tasks as compute_tasks
+from monoize.control.compute.services import open_compute
 from monoize.control.fleet import tasks as fleet_tasks
 from monoize.control.fleet.services import open_fleet
 from monoize.control.governance import tasks as governance_tasks
@@ -33,6 +35,7 @@ from monoize.main.governance import open_governance
 from monoize.main.health import HEALTH, healthy
 from monoize.main.house import open_house
 from monoize.main.money import open_money
+from monoize.main.plans import plant_plans
 from monoize.main.prices import plant_prices
 
 if TYPE_CHECKING:
@@ -44,12 +47,13 @@ SNAPSHOT_EVERY_S: Final = 0.5
 
 
 @contextlib.asynccontextmanager
-async def open_all(settings: Settings) -> AsyncIterator[State]:
-    """What requests may use, by name; closed again at the end."""
+async def open_all(settings: Settings, address: str = "") -> AsyncIterator[State]:
+    """What requests may use, by name; closed again at the end. `address`: where others on this machine reach us."""
     state = State()
     async with contextlib.AsyncExitStack() as stack:
         house, identity = await stack.enter_async_context(open_house(settings))
         await plant_prices(house)
+        await plant_plans(house)
         bridge = Bridge(house, identity)
         await bridge.snapshots.run()
         money = await stack.enter_async_context(open_money(settings, bridge.above))
@@ -58,8 +62,11 @@ async def open_all(settings: Settings) -> AsyncIterator[State]:
         state.house, state.identity = house, identity
         state.fleet = await open_fleet(house)
         state.governance = await stack.enter_async_context(open_governance(house, identity))
+        state.compute = compute = open_compute(house, address)
+        stack.push_async_callback(compute.close)
         state.spool, state.holds = money.spool, money.holds
         state.gateway, state.sockets, state.wall = plane.gateway, plane.sockets, bridge.wall
+        state.egress = bridge.egress
         state.upstreams, state.bystanders = plane.upstreams, plane.gateway.bystanders
         live = LiveRequests(house.database, plane.gateway.bystanders.under_way)
         state.ledger = Ledger(live, CaptureFiles(captures_folder(settings)))
@@ -70,6 +77,15 @@ async def open_all(settings: Settings) -> AsyncIterator[State]:
         ledger_tasks.schedule(background, live)
         fleet_tasks.schedule(background, house, state.fleet.validator, state.fleet.account_usage)
         governance_tasks.schedule(background, state.governance.notifier)
+        compute_tasks.schedule(
+            background,
+            house,
+            compute.worker,
+            compute.monitor,
+            compute.reconciler,
+            state.governance.notifier,
+            compute.passage,
+        )
         stack.push_async_callback(background.stop)
         yield state
 

@@ -1,6 +1,7 @@
 """The control plane's end of the wall in this process: what it tells data planes, here and in other processes."""
 
 from monoize.control.bridge.budgets import LedgerBudgets, moved_by
+from monoize.control.bridge.egress import Egress
 from monoize.control.bridge.grants import GRANTS_REST_ON, KeyGrants
 from monoize.control.bridge.intake import Intake
 from monoize.control.bridge.snapshots import Snapshots
@@ -21,7 +22,8 @@ class Bridge:
         budgets, intake, changes = LedgerBudgets(house.database), Intake(house.database, house.seal), Changes()
         house.audit_log.observe(self.snapshots.changed)
         house.audit_log.observe(changes.changed)
-        self.wall = Wall(house.seal, self.snapshots, grants, budgets, intake, changes)
+        self.egress = Egress(house.database, house.seal)
+        self.wall = Wall(house.seal, self.snapshots, grants, budgets, intake, changes, self.egress)
         self.above = Above(grants, budgets, intake, budgets.posting, lambda: self.snapshots.current)
 
     def tells(self, keys: Keys, refresher: Refresher) -> None:

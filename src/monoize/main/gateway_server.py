@@ -21,7 +21,7 @@ from monoize.gateway.exchange import JSON_TYPE, Header
 from monoize.gateway.follower import EVERY_S, Follower
 from monoize.gateway.upstream.client import Client
 from monoize.gateway.wall import Wall
-from monoize.infra import log, sealed
+from monoize.infra import log
 from monoize.infra.background import Background
 from monoize.infra.sealed import Seal
 from monoize.infra.settings import Settings
@@ -30,6 +30,7 @@ from monoize.main.garbage import collect_seldom
 from monoize.main.gateway import DataPlane, open_gateway
 from monoize.main.health import HEALTH, healthy
 from monoize.main.listening import Say, Server, address_of, listening
+from monoize.main.master_key import master_key
 from monoize.main.money import open_money
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1"})
@@ -62,7 +63,7 @@ async def _serve(settings: Settings, listener: socket.socket, say: Say) -> None:
 async def _open(settings: Settings) -> AsyncIterator[DataPlane]:
     if not settings.control_url:
         raise StartupProblem("a gateway of its own needs control_url, such as http://127.0.0.1:8080")
-    seal = Seal(_key(settings))
+    seal = Seal(master_key(settings))
     async with contextlib.AsyncExitStack() as stack:
         client = Client()
         stack.push_async_callback(client.close)
@@ -82,16 +83,6 @@ async def _open(settings: Settings) -> AsyncIterator[DataPlane]:
         background.every(EVERY_S, "wall.follow", lambda: follower.follow(plane.keys, money.refresher))
         stack.push_async_callback(background.stop)
         yield plane
-
-
-def _key(settings: Settings) -> bytes:
-    if settings.master_key:
-        return sealed.decode_key(settings.master_key, "MONOIZE_MASTER_KEY")
-    file = settings.master_key_file or settings.data_dir / "master.key"
-    key = sealed.read_key(file)
-    if key is None:
-        raise StartupProblem(f"a gateway needs the master key of its control plane, and {file} is not there")
-    return key
 
 
 class Door:

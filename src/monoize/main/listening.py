@@ -5,7 +5,7 @@ import contextlib
 import functools
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Final
 
 import uvicorn
@@ -31,8 +31,15 @@ class Server(uvicorn.Server):
     def __init__(self, app: ASGIApp, settings: Settings, *, stops: Callable[[], None] = lambda: None) -> None:
         super().__init__(_config(app, settings))
         self._stops = stops
+        self._before_closing: list[Callable[[], Awaitable[None]]] = []
+
+    def before_closing(self, work: Callable[[], Awaitable[None]]) -> None:
+        """What needs to be asked for the last time while we still answer."""
+        self._before_closing.append(work)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for work in self._before_closing:
+            await work()
         # Streams that never end by themselves would be waited for.
         self._stops()
         await super().shutdown(sockets)

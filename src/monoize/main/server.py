@@ -16,6 +16,7 @@ from monoize.control.identity.services import Identity
 from monoize.infra import log
 from monoize.infra.settings import Settings
 from monoize.main.application import Door, open_all
+from monoize.main.egress import egress_beside
 from monoize.main.listening import Say, Server, address_of, listening
 
 
@@ -29,16 +30,24 @@ def serve(settings: Settings, say: Say) -> None:
 
 async def _serve(settings: Settings, listener: socket.socket, say: Say) -> None:
     door = Door()
-    server = Server(door, settings, stops=lambda: door.state.ledger.live.close())
+    server = Server(door, settings, stops=lambda: _end_streams(door.state))
     server.obey_signals()
     try:
-        async with open_all(settings) as state:
+        async with open_all(settings, address_of(settings, listener)) as state:
             await _welcome(state, settings, listener, say)
             door.open(settings, state)
-            await server.serve(sockets=[listener])
+            async with egress_beside(settings, listener, state.house, state.egress) as egress:
+                server.before_closing(egress.stop)
+                await server.serve(sockets=[listener])
     except asyncio.CancelledError:
         if not server.should_exit:
             raise
+
+
+def _end_streams(state: State) -> None:
+    """What would go on for as long as anybody listens."""
+    state.ledger.live.close()
+    state.compute.watchers.close()
 
 
 async def _welcome(state: State, settings: Settings, listener: socket.socket, say: Say) -> None:

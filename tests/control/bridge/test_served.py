@@ -110,3 +110,16 @@ async def test_no_older_table_is_asked_whatever_is_routed(served: RunningHouse):
     assert any("monoize_providers" in statement for statement in seen)
     assert any("api_keys" in statement for statement in seen)
     assert [] == [statement for statement in seen if OLDER.search(statement)]
+
+
+async def test_an_agents_token_opens_models_at_its_users_cost_until_it_has_another_one(served: RunningHouse):
+    root = await served.make_root()
+    await offering(root, "m")
+    granted(await root.put("/api/users/me/plan", json={"plan": "starter"}))
+    made = granted(await root.post("/api/agents", json={"name": "helper"}))
+
+    before = await asked(served, made["gateway_token"], "m")
+    rotated = granted(await root.post(f"/api/agents/{made['agent']['id']}/rotate-token"))
+
+    assert (200, 401) == (before.status_code, (await asked(served, made["gateway_token"], "m")).status_code)
+    assert 200 == (await asked(served, rotated["gateway_token"], "m")).status_code

@@ -9,12 +9,13 @@ from monoize.base.errors import Refusal, Unavailable
 from monoize.base.money import Multiplier
 from monoize.contract.grant import Grant
 from monoize.contract.snapshot import Redirect
+from monoize.control.compute.actions import agents
 from monoize.control.identity.actions import balances
 from monoize.control.identity.actions.key_holders import KeyHolder, holder_of
 from monoize.control.identity.model import allowed_transforms
 from monoize.infra.db import Database
 
-GRANTS_REST_ON: Final = frozenset({"user", "tenant", "key", "host"})
+GRANTS_REST_ON: Final = frozenset({"user", "tenant", "key", "host", "agent"})
 
 
 class KeyGrants:
@@ -29,15 +30,16 @@ class KeyGrants:
             async with self._database.read() as tx:
                 holder = await holder_of(tx, digest, now)
                 sub_account = await balances.find_sub_account(tx, holder.key.id)
+                agent_id = await agents.lent_to(tx, holder.key)
         except Unavailable:
             raise
         except Refusal:
             return None
         self._used(holder.key.id, now)
-        return _grant(holder, has_sub_account=sub_account is not None and sub_account.enabled)
+        return _grant(holder, has_sub_account=sub_account is not None and sub_account.enabled, agent_id=agent_id)
 
 
-def _grant(holder: KeyHolder, *, has_sub_account: bool) -> Grant:
+def _grant(holder: KeyHolder, *, has_sub_account: bool, agent_id: str | None) -> Grant:
     key, owner = holder.key, holder.owner
     return Grant(
         key_id=key.id,
@@ -59,6 +61,7 @@ def _grant(holder: KeyHolder, *, has_sub_account: bool) -> Grant:
         monthly_budget_nano=key.monthly_budget_nano_usd,
         capture=key.request_capture_mode,
         cache_ttl_s=key.cache_ttl_s,
+        agent_id=agent_id,
     )
 
 

@@ -5,7 +5,7 @@ No person has business here. Whoever cannot sign with a key made of this house's
 
 import hmac
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -17,8 +17,10 @@ from starlette.types import Receive, Scope, Send
 from monoize.base.errors import Refusal
 from monoize.base.ids import new_id
 from monoize.contract import wall
+from monoize.contract.egress import EgressAsked, EgressGrant, EgressNews, Flush, FlushTaken
 from monoize.contract.wall import BalanceTold, Booked, Charge, GrantTold, News, NewsAsked
 from monoize.control.bridge.budgets import LedgerBudgets, moved_by
+from monoize.control.bridge.egress import EGRESS_RESTS_ON, Egress
 from monoize.control.bridge.grants import GRANTS_REST_ON, KeyGrants
 from monoize.control.bridge.intake import Intake
 from monoize.control.bridge.snapshots import Snapshots
@@ -38,10 +40,10 @@ class Changes:
         # Of one life of this process: marks of another say nothing here.
         self.life = new_id()
         self._count = 0
-        self._latest: deque[tuple[tuple[str, ...], bool]] = deque(maxlen=CHANGES_KEPT)
+        self._latest: deque[tuple[tuple[str, ...], str]] = deque(maxlen=CHANGES_KEPT)
 
     async def changed(self, entry: AuditEntry) -> None:
-        self._latest.append((tuple(moved_by(entry)), entry.target_type in GRANTS_REST_ON))
+        self._latest.append((tuple(moved_by(entry)), entry.target_type))
         self._count += 1
 
     @property
@@ -50,13 +52,23 @@ class Changes:
 
     def since(self, mark: str) -> tuple[tuple[str, ...] | None, bool]:
         """(budgets that may have moved, whether grants may have changed); None: any may have."""
+        latest = self._missed(mark)
+        if latest is None:
+            return None, True
+        moved = dict.fromkeys(budget for budgets, _ in latest for budget in budgets)
+        return tuple(moved), any(target_type in GRANTS_REST_ON for _, target_type in latest)
+
+    def has_touched(self, target_types: Container[str], mark: str) -> bool:
+        latest = self._missed(mark)
+        return latest is None or any(target_type in target_types for _, target_type in latest)
+
+    def _missed(self, mark: str) -> Sequence[tuple[tuple[str, ...], str]] | None:
+        """None: nobody knows any more."""
         life, _, count = mark.partition(":")
         missed = self._count - int(count) if life == self.life and count.isdigit() else -1
         if not 0 <= missed <= len(self._latest):
-            return None, True
-        latest = list(self._latest)[len(self._latest) - missed :]
-        moved = dict.fromkeys(budget for budgets, _ in latest for budget in budgets)
-        return tuple(moved), any(rests for _, rests in latest)
+            return None
+        return list(self._latest)[len(self._latest) - missed :]
 
 
 class Wall:
@@ -70,6 +82,7 @@ class Wall:
         budgets: LedgerBudgets,
         intake: Intake,
         changes: Changes,
+        egress: Egress,
     ) -> None:
         self._seal = seal
         self._snapshots = snapshots
@@ -77,11 +90,15 @@ class Wall:
         self._budgets = budgets
         self._intake = intake
         self._changes = changes
+        self._egress = egress
         self._answers: Mapping[str, Callable[[bytes], Awaitable[Any]]] = {
             "news": self._news,
             "grant": self._grant,
             "balance": self._balance,
             "charges": self._charges,
+            "egress-grant": self._egress_grant,
+            "egress-flush": self._egress_flush,
+            "egress-news": self._egress_news,
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -144,6 +161,17 @@ class Wall:
         async with self._budgets.posting:
             rejected = await self._intake.post([Entry(each.id, each.content) for each in charges])
         return Booked(tuple(rejected))
+
+    async def _egress_grant(self, question: bytes) -> EgressGrant | None:
+        return await self._egress.grant(msgspec.msgpack.decode(question, type=EgressAsked))
+
+    async def _egress_flush(self, question: bytes) -> FlushTaken:
+        return await self._egress.take(msgspec.msgpack.decode(question, type=Flush))
+
+    async def _egress_news(self, question: bytes) -> EgressNews:
+        mark = msgspec.msgpack.decode(question, type=str)
+        now = self._changes.mark
+        return EgressNews(now, self._changes.has_touched(EGRESS_RESTS_ON, mark))
 
 
 async def _read(request: Request) -> bytes | None:

@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Date,
@@ -10,6 +11,8 @@ from sqlalchemy import (
     Integer,
     PrimaryKeyConstraint,
     UniqueConstraint,
+    false,
+    true,
 )
 from sqlalchemy import (
     text as sql,
@@ -17,6 +20,7 @@ from sqlalchemy import (
 
 from monoize.infra.columns import (
     Id,
+    Timestamp,
     created_at,
     table,
     text,
@@ -95,6 +99,20 @@ vpses = table(
     Column("memory_used_mb_seconds", BigInteger),
     created_at(),
     updated_at(),
+    # What its owner wants of it, and if that is to be stopped, who said so: 'user', 'admin' or 'limit'.
+    Column("desired", text(16), nullable=False, server_default="running"),
+    Column("stopped_by", text(16)),
+    # What its provider said last: 'running', 'stopped', 'gone', …, or 'unknown' when it could not be asked.
+    Column("observed", text(16), nullable=False, server_default="unknown"),
+    Column("observed_at", Timestamp),
+    # Of the counters above: which life of the machine they are from, and when they were read.
+    Column("metered_epoch", text(191)),
+    Column("metered_at", Timestamp),
+    # The provider's own count of traffic, to compare with the proxy's; nothing is charged by it.
+    Column("network_bytes", BigInteger),
+    Column("destroyed_at", Timestamp),
+    # Its environment is older than its agent's token: it gets the new one when it starts.
+    Column("stale", Boolean, nullable=False, server_default=false()),
     Index(None, "provider", "provider_vm_id"),
     CheckConstraint("state IN ('provisioning', 'running', 'stopped', 'destroyed')", name="state"),
 )
@@ -111,6 +129,9 @@ agents = table(
     Column("gateway_token_sealed", text(), nullable=False),
     created_at(),
     updated_at(),
+    Column("enabled", Boolean, nullable=False, server_default=true()),
+    # By which the same token opens the gateway of models, at the cost of the agent's user.
+    Column("gateway_key_id", Id, ForeignKey("api_keys.id", ondelete="SET NULL"), index=True),
 )
 
 agent_channels = table(
@@ -149,4 +170,82 @@ overage_budgets = table(
     updated_at(),
     PrimaryKeyConstraint("user_id", "period_start"),
     CheckConstraint("budget_cents >= 0", name="budget_cents"),
+)
+
+overage_charges = table(
+    "overage_charges",
+    Column("user_id", Id, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("period_start", Date, nullable=False),
+    # How much of the month's overage is in the ledger.
+    Column("charged_cents", BigInteger, nullable=False),
+    created_at(),
+    updated_at(),
+    PrimaryKeyConstraint("user_id", "period_start"),
+)
+
+usage_notices = table(
+    "usage_notices",
+    Column("id", Id, primary_key=True),
+    Column("user_id", Id, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("period_start", Date, nullable=False),
+    # 'bandwidth', 'cpu', 'memory' or 'budget'.
+    Column("subject", text(16), nullable=False),
+    Column("percent", Integer, nullable=False),
+    Column("channel", text(16), nullable=False),
+    Column("recipient", text(640), nullable=False),
+    Column("status", text(16), nullable=False, server_default="waiting"),
+    Column("attempts", Integer, nullable=False, server_default=sql("0")),
+    Column("next_at", Timestamp, nullable=False),
+    created_at(),
+    UniqueConstraint("user_id", "period_start", "subject", "percent", "channel", "recipient"),
+    Index(None, "status", "next_at"),
+)
+
+egress_sources = table(
+    "egress_sources",
+    # One life of one proxy process, which numbers its flushes: what has come already is not counted again.
+    Column("id", text(64), primary_key=True),
+    Column("last_sequence", BigInteger, nullable=False),
+    Column("last_seen_at", Timestamp, nullable=False, index=True),
+    created_at(),
+)
+
+compute_operations = table(
+    "compute_operations",
+    Column("id", Id, primary_key=True),
+    Column("kind", text(16), nullable=False),
+    Column("vps_id", Id, ForeignKey("vpses.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("agent_id", Id, ForeignKey("agents.id", ondelete="SET NULL"), index=True),
+    Column("user_id", Id, ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
+    # The machine while the operation is open, then NULL: so a machine has one open operation at most.
+    Column("open_vps_id", Id, unique=True),
+    Column("state", text(16), nullable=False, server_default="queued"),
+    # Who asked for it, as the audit log names them.
+    Column("requested_by", text(191), nullable=False),
+    # It failed, and what it had made is taken away again.
+    Column("undoing", Boolean, nullable=False, server_default=false()),
+    Column("attempt", Integer, nullable=False, server_default=sql("0")),
+    Column("due_at", Timestamp, nullable=False),
+    Column("deadline", Timestamp, nullable=False),
+    Column("lease_owner", text(64)),
+    Column("lease_until", Timestamp),
+    Column("error", text()),
+    created_at(),
+    updated_at(),
+    Column("started_at", Timestamp),
+    Column("ended_at", Timestamp),
+    Index(None, "state", "due_at"),
+)
+
+compute_operation_steps = table(
+    "compute_operation_steps",
+    Column("operation_id", Id, ForeignKey("compute_operations.id", ondelete="CASCADE"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("name", text(32), nullable=False),
+    Column("state", text(16), nullable=False, server_default="waiting"),
+    Column("detail", text()),
+    Column("error", text()),
+    Column("started_at", Timestamp),
+    Column("ended_at", Timestamp),
+    PrimaryKeyConstraint("operation_id", "position"),
 )

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, TypeVar
 from fastapi import Depends
 from fastapi.security import HTTPBearer
 from pydantic import TypeAdapter
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from monoize.base.errors import BadRequest, Forbidden
@@ -49,7 +49,7 @@ class BadIdempotencyKey(BadRequest):
 _documented = HTTPBearer(auto_error=False, description="A named token, a session token or an API key.")
 
 
-def presented(request: Request) -> Presented:
+def presented(request: HTTPConnection) -> Presented:
     """What the request shows: a bearer token, else an `x-api-key`, else a session cookie."""
     headers = request.headers
     scheme, _, bearer = headers.get("authorization", "").partition(" ")
@@ -58,14 +58,14 @@ def presented(request: Request) -> Presented:
     return dataclasses.replace(shown, act_for=headers.get("x-user-id"))
 
 
-def by_cookie(request: Request) -> Presented:
+def by_cookie(request: HTTPConnection) -> Presented:
     """What a browser shows: our session cookie, else that of Auth.js where it is believed."""
     ours = _first_cookie(request, SESSION_COOKIES)
     theirs = _first_cookie(request, AUTHJS_COOKIES) if house_of(request).settings.authjs_sessions else None
     return Presented(session=ours, authjs_session=None if ours else theirs, ip=request.state.ip)
 
 
-def _first_cookie(request: Request, names: Sequence[str]) -> str | None:
+def _first_cookie(request: HTTPConnection, names: Sequence[str]) -> str | None:
     found = next((request.cookies[name] for name in names if request.cookies.get(name)), None)
     return found and found[: _CREDENTIAL_MOST + 1]
 

@@ -41,7 +41,7 @@ FAILURES_PER_ADDRESS: Final = 20
 FAILURES_PER_PREFIX: Final = 50
 FAILURE_WINDOW_S: Final = 600
 _PREFIX_CHARS: Final = 12
-_GRANTS_REST_ON: Final = frozenset({"user", "tenant", "key", "token"})
+_GRANTS_REST_ON: Final = frozenset({"user", "tenant", "key", "token", "agent"})
 _CREDENTIAL_CHARS: Final = (12, 512)
 
 Value = TypeVar("Value")
@@ -174,7 +174,7 @@ class IdentityAuthenticator:
     async def _resolved(self, bearer: str, digest: str, ip: str | None) -> tuple[Principal, tuple[str, ...]]:
         generation = self._generation
         networks: tuple[str, ...] = ()
-        if bearer.startswith(model.API_KEY_PREFIX):
+        if bearer.startswith(model.API_KEY_PREFIX) or (model.may_be_lent(bearer) and await self._is_key(digest)):
             principal, networks = await self._api_key(digest)
         else:
             principal = await self._token(bearer, digest, ip)
@@ -189,6 +189,10 @@ class IdentityAuthenticator:
             holder = await holder_of(tx, digest, now)
         self.key_used(holder.key.id, now)
         return model.api_key_principal(holder.key, holder.owner), tuple(holder.key.ip_whitelist)
+
+    async def _is_key(self, digest: str) -> bool:
+        async with self._database.read() as tx:
+            return await keys.with_digest(tx, digest) is not None
 
     async def _token(self, bearer: str, digest: str, ip: str | None) -> Principal:
         now = utc_now()

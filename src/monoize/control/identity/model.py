@@ -44,6 +44,7 @@ _API_KEY_SHOWN_CHARS: Final = 12
 # The one token that an operator chose: it has no id part, and at most one such row exists.
 BOOTSTRAP_LOOKUP: Final = "bootstrap"
 _MAPPED_BITS: Final = 96
+_LENT: Final = re.compile(r"[0-9a-f]{64}")
 _TOKEN: Final = re.compile(r"mzt_([0-9a-f]{16})_([0-9a-f]{64})")
 
 TenantStatus = Literal["active", "suspended"]
@@ -234,6 +235,11 @@ def split_token(presented: str) -> tuple[str, str]:
     """(id part, secret) of a named token; one without our shape can only be the operator's own."""
     ours = _TOKEN.fullmatch(presented)
     return (ours[1], ours[2]) if ours else (BOOTSTRAP_LOOKUP, presented)
+
+
+def may_be_lent(presented: str) -> bool:
+    """Whether it has the form of secrets that other rooms make. The operator's own token may have it, too."""
+    return _LENT.fullmatch(presented) is not None
 
 
 def is_reserved(username: str) -> bool:

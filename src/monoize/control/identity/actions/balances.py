@@ -43,6 +43,11 @@ async def get_user_balance(tx: Tx, user_id: str) -> UserBalance:
     return found
 
 
+async def get_user_balances(tx: Tx, user_ids: Collection[str]) -> Mapping[str, UserBalance]:
+    """Whoever is gone is not among them."""
+    return {found.user_id: found for found in await balances.user_balances(tx, user_ids)}
+
+
 async def find_sub_account(tx: Tx, key_id: str) -> SubAccount | None:
     return await balances.sub_account(tx, key_id)
 

@@ -7,6 +7,7 @@ from sqlalchemy import Column, ColumnElement, Row, Select, Table, Text, bindpara
 
 from monoize.control.identity.model import KeyLimits, SubAccount, UserBalance
 from monoize.control.identity.tables import api_keys, users
+from monoize.infra.bulk import is_one_of
 from monoize.infra.db import Tx
 
 _user_columns = select(users.c.id, users.c.balance_nano_usd, users.c.balance_unlimited)
@@ -26,6 +27,11 @@ def _sub_account(row: Row[Any]) -> SubAccount:
 async def user_balance(tx: Tx, user_id: str) -> UserBalance | None:
     row = (await tx.execute(_user_columns.where(users.c.id == user_id))).one_or_none()
     return _user_balance(row) if row else None
+
+
+async def user_balances(tx: Tx, user_ids: Collection[str]) -> Sequence[UserBalance]:
+    query = _user_columns.where(is_one_of(tx, users.c.id, user_ids))
+    return [_user_balance(row) for row in await tx.execute(query)]
 
 
 async def sub_account(tx: Tx, key_id: str) -> SubAccount | None:

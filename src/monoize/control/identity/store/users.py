@@ -1,7 +1,7 @@
 """SQL of users."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Row, and_, delete, exc, func, insert, select, update
@@ -11,6 +11,7 @@ from monoize.control.edge.wire import Window
 from monoize.control.identity.errors import EmailTaken, NoSuchUser, UsernameTaken
 from monoize.control.identity.model import User
 from monoize.control.identity.tables import users, versions
+from monoize.infra.bulk import is_one_of
 from monoize.infra.db import Tx, violated
 
 _FIRST_ACCOUNT = "first_account"
@@ -92,6 +93,20 @@ async def get(tx: Tx, id: str, *, lock: bool = False) -> User:
     if row is None:
         raise NoSuchUser
     return _user(row)
+
+
+async def plans_of(tx: Tx, ids: Collection[str]) -> Mapping[str, str]:
+    """The ids of their plans; who is on none is left out."""
+    query = select(users.c.id, users.c.plan_id).where(is_one_of(tx, users.c.id, ids), users.c.plan_id.is_not(None))
+    return {row.id: row.plan_id for row in await tx.execute(query)}
+
+
+async def set_plan(tx: Tx, id: str, plan_id: str | None) -> None:
+    await tx.execute(update(users).where(users.c.id == id).values(plan_id=plan_id))
+
+
+async def count_with_plan(tx: Tx, plan_id: str) -> int:
+    return int(await tx.scalar(select(func.count()).where(users.c.plan_id == plan_id)))
 
 
 async def with_email(tx: Tx, email: str) -> User | None:

@@ -1,0 +1,293 @@
+"""Machines that are containers of a real engine: their limits, their only way out, and engines that go wrong."""
+
+import asyncio
+import contextlib
+import dataclasses
+import datetime as dt
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from socketserver import BaseRequestHandler, ThreadingTCPServer
+from threading import Thread
+from typing import Any
+
+import httpx2
+import pytest
+from support.engines import absent
+from support.machines import DockerPlace, until, until_power
+
+from monoize.control.compute.drivers.docker.container import reading
+from monoize.control.compute.drivers.docker.driver import DockerDriver
+from monoize.control.compute.model.machines import (
+    MachineRef,
+    ProviderAway,
+    ProviderRefused,
+    Reading,
+    ToRead,
+)
+from monoize.infra.docker import Docker
+
+
+@pytest.fixture
+def place(docker_place: DockerPlace) -> DockerPlace:
+    return docker_place
+
+
+@pytest.fixture
+async def driver(place: DockerPlace) -> AsyncIterator[DockerDriver]:
+    opened = place.opened()
+    yield opened
+    for machine in await opened.list():
+        assert machine.machine_id is not None
+        await opened.destroy(MachineRef(machine.machine_id))
+    await opened.close()
+
+
+@pytest.fixture
+async def engine(place: DockerPlace) -> AsyncIterator[Docker]:
+    async with Docker(place.engine.url) as opened:
+        yield opened
+
+
+class _Proxy(BaseRequestHandler):
+    def handle(self) -> None:
+        self.request.sendall(b"proxy\n")
+
+
+@pytest.fixture
+def proxy_port() -> Iterator[int]:
+    with ThreadingTCPServer(("0.0.0.0", 0), _Proxy) as server:
+        thread = Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        yield server.server_address[1]
+        server.shutdown()
+        thread.join()
+
+
+def proxy_of(place: DockerPlace, machine_id: str) -> str:
+    return place.environment(machine_id)["HTTP_PROXY"].rpartition("@")[2].partition(":")[0]
+
+
+async def said_in(engine: Docker, name: str, *command: str) -> str:
+    exec_id = await engine.create_exec(name, command)
+    return "".join([f"{line.text}\n" async for line in engine.run_exec(exec_id)])
+
+
+@pytest.fixture(scope="module")
+def outside() -> Iterator[str]:
+    """Another computer, to which this one leads whom it lets: a network namespace with a server in it."""
+    if os.geteuid() != 0 or shutil.which("ip") is None:
+        absent("docker", "network namespaces take root and iproute2")
+    name = f"moz{os.getpid() % 100_000}"
+    here, there = "203.0.113.1", "203.0.113.2"
+    inside = ("ip", "netns", "exec", name)
+    subprocess.run(["ip", "netns", "add", name], check=True)
+    try:
+        for command in (
+            ("ip", "link", "add", name, "type", "veth", "peer", "name", "out", "netns", name),
+            ("ip", "address", "add", f"{here}/30", "dev", name),
+            ("ip", "link", "set", name, "up"),
+            (*inside, "ip", "address", "add", f"{there}/30", "dev", "out"),
+            (*inside, "ip", "link", "set", "out", "up"),
+        ):
+            subprocess.run(command, check=True)
+        with subprocess.Popen([*inside, "busybox", "nc", "-ll", "-p", "80", "-e", "echo", "outside"]) as server:
+            yield there
+            server.kill()
+    finally:
+        subprocess.run(["ip", "netns", "delete", name], check=True)
+
+
+async def test_the_proxy_is_the_only_way_out(
+    place: DockerPlace, driver: DockerDriver, engine: Docker, proxy_port: int, outside: str
+) -> None:
+    first, second = place.spec(), place.spec()
+    await asyncio.gather(driver.create(first), driver.create(second))
+    neighbour = (await driver.get(second.ref)).address
+    assert neighbour is not None
+    await said_in(engine, second.ref.name, "httpd", "-p", "18789", "-h", "/www")
+
+    async def reached(host: str, port: str) -> str:
+        return await said_in(engine, first.ref.name, "nc", "-w", "1", host, port)
+
+    assert "proxy\n" == await reached(proxy_of(place, first.machine_id), str(proxy_port))
+    # Both answer, but not to the agent.
+    assert b"outside\n" == await said_to_us(outside, 80)
+    assert "timed out" in await reached(outside, "80")
+    async with httpx2.AsyncClient(trust_env=False) as client:
+        assert "ok\n" == (await client.get(f"http://{neighbour}/")).text
+    assert "timed out" in await reached(*neighbour.split(":"))
+
+
+async def said_to_us(host: str, port: int) -> bytes:
+    async def ask() -> bytes:
+        with contextlib.suppress(OSError):
+            reader, writer = await asyncio.open_connection(host, port)
+            said = await reader.read(100)
+            writer.close()
+            return said
+        return b""
+
+    said: bytes = await until(ask, bool)
+    return said
+
+
+async def test_it_has_the_limits_of_its_preset_and_no_rights(place: DockerPlace, driver: DockerDriver) -> None:
+    spec = place.spec(cpu_millicores=750, memory_mb=96)
+    await driver.create(spec)
+
+    host = place.inspect("containers", spec.machine_id)["HostConfig"]
+
+    assert (750_000_000, 96 << 20, 96 << 20) == (host["NanoCpus"], host["Memory"], host["MemorySwap"])
+    assert (["ALL"], ["no-new-privileges"]) == (host["CapDrop"], host["SecurityOpt"])
+    assert not host["Privileged"]
+    assert not host["PortBindings"]
+
+
+async def test_what_it_uses_is_read_and_memory_adds_up(place: DockerPlace, driver: DockerDriver) -> None:
+    spec = place.spec(image=place.image)
+    await driver.create(spec)
+    await until_power(driver, spec.ref, "running")
+
+    first = (await driver.read([ToRead(spec.ref, 64)]))[spec.machine_id]
+    an_hour_ago = Reading(first.epoch, first.at - dt.timedelta(hours=1), 0, 1000)
+    second = (await driver.read([ToRead(spec.ref, 64, an_hour_ago)]))[spec.machine_id]
+
+    assert first.cpu_ms is not None
+    assert second.cpu_ms is not None
+    assert second.cpu_ms >= first.cpu_ms > 0
+    # An idle shell needs less than 8 MB, and more than a hundredth of one.
+    assert second.memory_mb_seconds is not None
+    assert 1000 + 36 < second.memory_mb_seconds < 1000 + 3600 * 8
+    await driver.stop(spec.ref)
+    assert {} == await driver.read([ToRead(spec.ref, 64, first)])
+
+
+async def test_a_proxy_that_containers_do_not_reach_is_refused_with_the_cure(
+    place: DockerPlace, driver: DockerDriver
+) -> None:
+    spec = place.spec()
+    here = dataclasses.replace(spec, access=dataclasses.replace(spec.access, proxy="127.0.0.1:3128"))
+
+    for call in (driver.create(here), driver.update(here.ref, here)):
+        with pytest.raises(ProviderRefused, match="egress_listen"):
+            await call
+
+
+async def test_data_stays_over_an_update(place: DockerPlace, driver: DockerDriver, engine: Docker) -> None:
+    spec = place.spec()
+    made = await driver.create(spec)
+    await said_in(engine, spec.ref.name, "sh", "-c", "echo kept > /data/notes")
+
+    renewed = await driver.update(spec.ref, place.spec(spec.machine_id, token="token-2"))
+
+    assert made.provider_id != renewed.provider_id
+    assert "kept\n" == await said_in(engine, spec.ref.name, "cat", "/data/notes")
+
+
+async def test_its_files_are_there_before_its_agent(place: DockerPlace, driver: DockerDriver) -> None:
+    spec = place.spec(files={"/etc/agent/soul.md": "be kind"})
+    await driver.create(spec)
+
+    async with Docker(place.engine.url) as engine:
+        assert "be kind\n" == await said_in(engine, spec.ref.name, "cat", "/etc/agent/soul.md")
+
+
+async def test_a_machine_is_finished_where_its_maker_died(
+    place: DockerPlace, driver: DockerDriver, engine: Docker
+) -> None:
+    spec = place.spec()
+    labels = {"monoize.machine": spec.machine_id}
+    await engine.create_network(f"{spec.ref.name}-dead", {"Internal": True, "Labels": labels})
+    await engine.create_volume(spec.ref.name, labels)
+
+    (left,) = await driver.list()
+    assert (spec.machine_id, "stopped", "without a container") == (left.machine_id, left.power, left.said)
+    assert "gone" == (await driver.get(spec.ref)).power
+    await driver.create(spec)
+
+    assert "running" == (await driver.get(spec.ref)).power
+    assert 1 == len(await engine.networks({"label": ["monoize.machine"]}))
+
+
+async def test_destroying_leaves_neither_network_nor_volume(
+    place: DockerPlace, driver: DockerDriver, engine: Docker
+) -> None:
+    spec = place.spec()
+    await driver.create(spec)
+    await engine.remove_container(spec.ref.name, force=True)
+
+    await driver.destroy(spec.ref)
+
+    assert [] == await engine.networks({"label": ["monoize.machine"]})
+    assert [] == await engine.volumes({"label": ["monoize.machine"]})
+
+
+async def test_what_is_not_ours_is_not_touched(place: DockerPlace, driver: DockerDriver, engine: Docker) -> None:
+    spec = place.spec()
+    await engine.create_container(spec.ref.name, {"Image": place.image})
+
+    for verb in (driver.create(spec), driver.get(spec.ref), driver.destroy(spec.ref)):
+        with pytest.raises(ProviderRefused, match="not ours"):
+            await verb
+    assert [] == await driver.list()
+    await engine.remove_container(spec.ref.name)
+
+
+async def test_a_preset_that_the_engine_cannot_give_is_refused(place: DockerPlace, driver: DockerDriver) -> None:
+    with pytest.raises(ProviderRefused, match="CPUs") as refused:
+        await driver.create(place.spec(cpu_millicores=640_000))
+    assert "invalid" == refused.value.reason
+
+
+async def test_an_image_that_cannot_be_fetched_is_said(place: DockerPlace, driver: DockerDriver) -> None:
+    with pytest.raises(ProviderAway, match=re.escape("127.0.0.1:9/agent:1 cannot be fetched")):
+        await driver.create(place.spec(image="127.0.0.1:9/agent:1"))
+
+
+async def test_an_engine_that_is_away_says_nothing_about_machines(tmp_path: Path, place: DockerPlace) -> None:
+    spec = place.spec()
+    driver = DockerDriver(f"unix://{tmp_path}/docker.sock")
+
+    calls: list[Any] = [
+        *(driver.create(spec), driver.update(spec.ref, spec)),
+        *(verb(spec.ref) for verb in (driver.start, driver.stop, driver.restart, driver.destroy, driver.get)),
+        driver.list(),
+    ]
+    for call in calls:
+        with pytest.raises(ProviderAway):
+            await call
+    assert {} == await driver.read([ToRead(spec.ref, 64)])
+    await driver.close()
+
+
+def test_a_sample_is_read_on_both_versions_of_cgroups() -> None:
+    at = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
+    there = {"Id": "ab" * 32, "State": {"StartedAt": "2026-01-01T11:59:50.123456789Z"}}
+
+    def sample(cached: str) -> dict[str, Any]:
+        return {
+            "cpu_stats": {"cpu_usage": {"total_usage": 1_999_999_999}},
+            "memory_stats": {"usage": 30 << 20, "stats": {cached: 10 << 20}},
+            "networks": {"eth0": {"rx_bytes": 5, "tx_bytes": 7}},
+        }
+
+    for cached in ("inactive_file", "total_inactive_file"):
+        told = reading(there, sample(cached), None, at)
+        assert told == Reading(f"{'ab' * 6} 2026-01-01T11:59:50.123456789Z", at, 1999, 20 * 10, 12)
+    assert reading(there, {"memory_stats": {}, "cpu_stats": {}}, None, at) is None
+
+
+async def test_a_machine_may_come_up_with_another_address(place: DockerPlace, driver: DockerDriver) -> None:
+    spec = place.spec()
+    await driver.create(spec)
+    await driver.stop(spec.ref)
+    assert (await driver.get(spec.ref)).address is None
+
+    await driver.start(spec.ref)
+
+    seen = await until(lambda: driver.get(spec.ref), lambda seen: seen.address is not None)
+    assert seen.address.endswith(":18789")

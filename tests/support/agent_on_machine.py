@@ -1,0 +1,67 @@
+"""What stands on a machine: an agent's own gateway, over HTTP and WebSockets, which says what it was asked."""
+
+import contextlib
+import functools
+import json
+from typing import Any
+
+from fakes.server import LocalServer
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
+
+
+class Agent:
+    """`heard`: its calls of RPC, with what opened the connection. It refuses a patch that says so."""
+
+    def __init__(self) -> None:
+        self.heard: list[dict[str, Any]] = []
+        everything = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+        self.app = Starlette(
+            routes=[
+                Route("/{path:path}", self._http, methods=everything),
+                WebSocketRoute("/{path:path}", self._socket),
+            ]
+        )
+
+    async def _http(self, request: Request) -> Response:
+        if request.url.path == "/stream":
+            return StreamingResponse(iter(["one ", "two ", "three"]), headers={"set-cookie": "theirs=1"})
+        body = await request.body()
+        told = {
+            "method": request.method,
+            "path": request.url.path,
+            "query": request.url.query,
+            "headers": dict(request.headers),
+            "body": body.decode(),
+        }
+        return Response(json.dumps(told), media_type="application/json", headers={"set-cookie": "theirs=1"})
+
+    async def _socket(self, socket: WebSocket) -> None:
+        await socket.accept()
+        with contextlib.suppress(Exception):
+            while True:
+                said = await socket.receive()
+                if said["type"] != "websocket.receive":
+                    return
+                text = said.get("text")
+                if text is None:
+                    await socket.send_bytes(said["bytes"])
+                    continue
+                asked = json.loads(text)
+                self.heard.append({**asked, "authorization": socket.headers["authorization"]})
+                if asked.get("params", {}).get("patch", {}).get("refuse"):
+                    await socket.send_text(json.dumps({"id": asked["id"], "error": {"message": "no such key"}}))
+                else:
+                    await socket.send_text(json.dumps({"event": "tick"}))
+                    await socket.send_text(json.dumps({"id": asked.get("id"), "result": {"ok": True}}))
+
+
+@functools.cache
+def standing_agent() -> tuple[Agent, str]:
+    """One for all tests, until they end; and where it is."""
+    agent = Agent()
+    server = LocalServer(agent.app).__enter__()
+    return agent, server.url.removeprefix("http://")
