@@ -24,6 +24,7 @@ from monoize.control.identity.store import users
 from monoize.control.ledger.actions.live import LiveRequests
 from monoize.control.ledger.drivers.capture_files import CaptureFiles
 from monoize.control.ledger.services import Ledger
+from monoize.control.projects.services import open_projects
 from monoize.infra import log
 from monoize.infra.settings import Settings
 from monoize.main import house as opening
@@ -122,9 +123,14 @@ _spare: dict[tuple[object, ...], list[FastAPI]] = {}
 async def open_house(settings: Settings) -> AsyncIterator[RunningHouse]:
     alike = _spare.setdefault((settings.max_body_bytes, settings.trusted_proxies, settings.public_url), [])
     app = alike.pop() if alike else make_faces(settings)
-    async with opening.open_house(settings) as (house, identity), open_governance(house, identity) as governance:
+    async with (
+        opening.open_house(settings) as (house, identity),
+        open_governance(house, identity) as governance,
+        open_projects(house) as projects,
+    ):
         app.state.house, app.state.identity, app.state.governance = house, identity, governance
         app.state.fleet = await open_fleet(house)
+        app.state.projects = projects
         app.state.ledger = Ledger(LiveRequests(house.database, list), CaptureFiles(captures_folder(settings)))
         yield RunningHouse(app, house, identity)
     alike.append(app)

@@ -17,6 +17,7 @@ from monoize.control.fleet.model.alerts import Trouble
 from monoize.control.identity.actions import first_account
 from monoize.main.gateway import captures_folder
 from support.agents import AgentRuntime, make_agent_runtime
+from support.docker_engine import LazyEngine
 from support.house import PASSWORD, Client, RunningHouse
 
 
@@ -36,6 +37,7 @@ class Scene:
 
     house: RunningHouse
     mail: MailSink
+    engine: LazyEngine
     made_root: Client | None = None
 
     async def root(self) -> Client:
@@ -232,6 +234,7 @@ async def create_token(scene: Scene) -> Request:
         "name": "ci",
         "role": "deployer",
         "scopes": ["self"],
+        "projects": [1],
         "expires_at": "2099-12-31T23:59:59Z",
         "tenant_id": tenant["id"],
     }

@@ -16,6 +16,7 @@ from monoize.control.governance import api as governance_api
 from monoize.control.identity import api as identity_api
 from monoize.control.identity.actions.users import count_administrators
 from monoize.control.ledger import api as ledger_api
+from monoize.control.projects import api as projects_api
 from monoize.control.telemetry import api as telemetry_api
 from monoize.infra.settings import Settings
 
@@ -47,6 +48,8 @@ def make_app(settings: Settings) -> FastAPI:
     rooms.include_router(governance_api.router())
     rooms.include_router(bridge_api.router)
     rooms.include_router(fleet_api.router())
+    rooms.include_router(projects_api.router())
+    rooms.include_router(projects_api.public_router())
     # Hosts are answered in another form than everybody else: the OpenAPI document does not speak of them.
     rooms.include_router(host_api.router(), prefix="/fleet/host", include_in_schema=False)
     # First, since a thousand hosts call every minute and addresses are tried one after the other.

@@ -66,7 +66,7 @@ async def _open(settings: Settings) -> AsyncIterator[DataPlane]:
     async with contextlib.AsyncExitStack() as stack:
         client = Client()
         stack.push_async_callback(client.close)
-        wall = Wall(client, settings.control_url, lambda question: seal.mac(PURPOSE, question))
+        wall = Wall(client, settings.control_url, lambda question: seal.sign(PURPOSE, question))
         follower = Follower(wall, lambda credential, channel_id: seal.open(credential, SEALED_FOR, channel_id))
         try:
             await follower.begin()

@@ -3,11 +3,13 @@
 What can fail fails before anything is changed: database, schema version, master key, then the migrations.
 """
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
 from monoize.base.errors import StartupProblem
 from monoize.control.edge.house import House
+from monoize.control.identity.actions import first_account
 from monoize.control.identity.services import Identity, make_identity
 from monoize.control.identity.store import marks
 from monoize.infra import dsn, sealed
@@ -16,6 +18,7 @@ from monoize.infra.counters import Counters, MemoryCounters
 from monoize.infra.db import Database, open_database
 from monoize.infra.sealed import Seal
 from monoize.infra.settings import Settings
+from monoize.main import backups, master_key
 from monoize.migrations import runner
 
 
@@ -23,7 +26,9 @@ from monoize.migrations import runner
 async def open_house(settings: Settings) -> AsyncIterator[tuple[House, Identity]]:
     """The house with its database migrated and its key checked; everything is closed again at the end."""
     async with contextlib.AsyncExitStack() as stack:
-        database = await open_database(dsn.parse(settings.database_dsn), pool_size=settings.database_pool_size)
+        address = dsn.parse(settings.database_dsn)
+        restored = await asyncio.to_thread(backups.put_in_place, address)
+        database = await open_database(address, pool_size=settings.database_pool_size)
         stack.push_async_callback(database.close)
         seal = await _unlock(settings, database)
         counters = _counters(settings)
@@ -31,6 +36,9 @@ async def open_house(settings: Settings) -> AsyncIterator[tuple[House, Identity]
         house, identity = _put_together(settings, database, seal, counters)
         stack.callback(identity.passwords.close)
         stack.push_async_callback(identity.authenticator.flush_last_used)
+        if restored:
+            async with house.audit_log.change(first_account.system_call()) as change:
+                change.record("backup.restore", "backup", str(address))
         yield house, identity
 
 
@@ -57,13 +65,11 @@ async def _unlock(settings: Settings, database: Database) -> Seal:
         # Also refuses a schema newer than ours, before anything is changed.
         await connection.run_sync(runner.pending)
         mark = await connection.run_sync(marks.key_mark)
-    file = settings.master_key_file or settings.data_dir / "master.key"
+    file = master_key.key_file(settings)
     made = False
-    key = (
-        sealed.decode_key(settings.master_key, "MONOIZE_MASTER_KEY")
-        if settings.master_key
-        else sealed.read_key(file)
-    )
+    key = master_key.key_at_hand(settings)
+    if mark is not None and not settings.master_key:
+        key = await asyncio.to_thread(master_key.settled, file, key, mark)
     if key is None:
         if mark is not None:
             raise StartupProblem(
@@ -71,8 +77,7 @@ async def _unlock(settings: Settings, database: Database) -> Seal:
                 "put the key file back, or set MONOIZE_MASTER_KEY"
             )
         key, made = sealed.make_key(file)
-    seal = Seal(key)
-    ours = seal.mac("key check", b"")
+    ours = master_key.mark_of(key)
     if mark is None:
         await runner.migrate(database)
         mark = await marks.leave_key_mark(database, ours)
@@ -85,4 +90,6 @@ async def _unlock(settings: Settings, database: Database) -> Seal:
             "set MONOIZE_MASTER_KEY or MONOIZE_MASTER_KEY_FILE to the one it was first started with"
         )
     await runner.migrate(database)
-    return seal
+    async with database.connect() as connection:
+        founding_key = await connection.run_sync(marks.founding_key)
+    return master_key.seal_with(key, founding_key)
