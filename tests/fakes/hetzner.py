@@ -194,8 +194,9 @@ class Hetzner:
         return JSONResponse({"action": action | {"status": "success", "progress": 100}})
 
     def _started(self, command: str, server_id: int) -> dict[str, Any]:
+        id = next(self._numbers)
         action = {
-            "id": next(self._numbers),
+            "id": id,
             "command": command,
             "status": "running",
             "progress": 0,
@@ -204,7 +205,7 @@ class Hetzner:
             "resources": [{"id": server_id, "type": "server"}],
             "error": None,
         }
-        self._actions[action["id"]] = action
+        self._actions[id] = action
         return action
 
     def _becomes(self, server: dict[str, Any], status: str) -> None:

@@ -55,7 +55,7 @@ async def test_a_new_database_gets_every_migration_and_has_no_differences(fresh:
     assert [migration.version for migration in known_migrations()] == await applied(fresh)
     async with fresh.read() as tx:
         assert [(DEFAULT_TENANT_ID, "default")] == (await tx.execute(select(tenants.c.id, tenants.c.name))).all()
-        assert [(1, 0, GENESIS)] == (await tx.execute(select(audit_head))).all()
+        assert [(1, 0, GENESIS, None)] == (await tx.execute(select(audit_head))).all()
 
 
 async def test_migrating_again_applies_nothing_and_changes_nothing(database: Database, engine: str):

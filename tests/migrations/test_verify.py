@@ -134,9 +134,8 @@ CHANGES = {
             "foreign key fk_plan_vps_configs_vps_config_id is missing or acts otherwise",
         ],
         "DROP TABLE audit_head; "
-        "CREATE TABLE audit_head (id INTEGER PRIMARY KEY NOT NULL, seq BIGINT NOT NULL, row_hash TEXT NOT NULL)": [
-            "check ck_audit_head_single_row is missing"
-        ],
+        "CREATE TABLE audit_head (id INTEGER PRIMARY KEY NOT NULL, seq BIGINT NOT NULL, row_hash TEXT NOT NULL, "
+        "key_id VARCHAR(8))": ["check ck_audit_head_single_row is missing"],
     },
 }
 

@@ -147,6 +147,47 @@ async def spool_without_room(folder: str, bytes_most: str) -> None:
     await spool.close()
 
 
+async def rotate_master_key(address: str, folder: str, moment: str) -> None:
+    """Exchange the master key, and die just before the transaction commits or before the key file is replaced."""
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+
+    from monoize.infra.settings import Settings
+    from monoize.main import master_key
+
+    def die(*_: Any) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def die_at_the_file(happens: str, arguments: tuple[Any, ...]) -> None:
+        if happens == moment and str(arguments[1]).endswith("master.key"):
+            die()
+
+    _wait_for_the_word()
+    if moment == "commit":
+        event.listen(Engine, "commit", die)
+    sys.addaudithook(die_at_the_file)
+    await master_key.rotate(Settings(database_dsn=address, data_dir=Path(folder)), None)
+
+
+def put_backup_in_place(address: str, renames: str) -> None:
+    """Put the copy of a staged restore in place, and die before the given renaming of a file."""
+    from monoize.infra import dsn
+    from monoize.main import backups
+
+    seen = 0
+
+    def die_at_a_rename(happens: str, _arguments: tuple[Any, ...]) -> None:
+        nonlocal seen
+        if happens == "os.rename":
+            seen += 1
+            if seen == int(renames):
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    _wait_for_the_word()
+    sys.addaudithook(die_at_a_rename)
+    backups.put_in_place(dsn.parse(address))
+
+
 def _wait_for_the_word() -> None:
     print("ready", flush=True)
     sys.stdin.readline()

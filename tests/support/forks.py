@@ -113,13 +113,12 @@ def _watch(line: socket.socket) -> NoReturn:
     if child == 0:
         line.close()
         _become(files, spec)
-        return
     _, status = os.waitpid(child, 0)
     line.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
     os._exit(0)
 
 
-def _become(files: Sequence[int], spec: dict[str, Any]) -> None:
+def _become(files: Sequence[int], spec: dict[str, Any]) -> NoReturn:
     """The process that `python -m monoize` would be."""
     for number, file in enumerate(files):
         os.dup2(file, number)

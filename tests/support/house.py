@@ -25,6 +25,7 @@ from monoize.control.identity.store import users
 from monoize.control.ledger.actions.live import LiveRequests
 from monoize.control.ledger.drivers.capture_files import CaptureFiles
 from monoize.control.ledger.services import Ledger
+from monoize.control.projects.services import open_projects
 from monoize.infra import log
 from monoize.infra.settings import Settings
 from monoize.main import house as opening
@@ -128,9 +129,11 @@ async def open_house(settings: Settings) -> AsyncIterator[RunningHouse]:
         borrowed(settings.database_dsn, pool_size=settings.database_pool_size) as database,
         opening.furnish(settings, database) as (house, identity),
         open_governance(house, identity) as governance,
+        open_projects(house) as projects,
     ):
         app.state.house, app.state.identity, app.state.governance = house, identity, governance
         app.state.fleet = await open_fleet(house)
+        app.state.projects = projects
         app.state.compute = compute = open_compute(house, "http://monoize.test")
         app.state.ledger = Ledger(LiveRequests(house.database, list), CaptureFiles(captures_folder(settings)))
         yield RunningHouse(app, house, identity)

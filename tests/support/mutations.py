@@ -19,6 +19,7 @@ from monoize.control.identity.actions import first_account
 from monoize.main.gateway import captures_folder
 from support.agent_on_machine import standing_agent
 from support.agents import AgentRuntime, make_agent_runtime
+from support.docker_engine import LazyEngine
 from support.house import PASSWORD, Client, RunningHouse
 
 
@@ -38,6 +39,7 @@ class Scene:
 
     house: RunningHouse
     mail: MailSink
+    engine: LazyEngine
     made_root: Client | None = None
 
     async def root(self) -> Client:
@@ -234,6 +236,7 @@ async def create_token(scene: Scene) -> Request:
         "name": "ci",
         "role": "deployer",
         "scopes": ["self"],
+        "projects": [1],
         "expires_at": "2099-12-31T23:59:59Z",
         "tenant_id": tenant["id"],
     }

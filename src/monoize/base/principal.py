@@ -44,6 +44,10 @@ Permission = Literal[
     "approvals.read",
     "approvals.propose",
     "approvals.decide",
+    "projects.read",
+    "projects.write",
+    "projects.admin",  # registries, certificates, domains, what mounts folders of the machine
+    "system.write",  # lockdown and backups
     "audit.read",
     "impersonate",
 ]
@@ -81,6 +85,10 @@ _EVERYTHING_BUT_IMPERSONATION: Final = frozenset[Permission](
         "approvals.read",
         "approvals.propose",
         "approvals.decide",
+        "projects.read",
+        "projects.write",
+        "projects.admin",
+        "system.write",
         "audit.read",
     }
 )
@@ -89,9 +97,22 @@ ROLE_PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = {
     "super_admin": _EVERYTHING_BUT_IMPERSONATION,
     "admin": _EVERYTHING_BUT_IMPERSONATION,
     "user": frozenset({"self", "approvals.read", "approvals.decide"}),
-    "deployer": frozenset({"self", "tenants.read", "operations.check", "approvals.read", "approvals.propose"}),
-    "viewer": frozenset({"self"}),
+    "deployer": frozenset(
+        {
+            "self",
+            "tenants.read",
+            "operations.check",
+            "approvals.read",
+            "approvals.propose",
+            "projects.read",
+            "projects.write",
+        }
+    ),
+    "viewer": frozenset({"self", "projects.read"}),
 }
+
+WITHIN_PROJECTS: Final = frozenset[Permission]({"self", "projects.read", "projects.write"})
+"""All that a token may do which is for certain projects only."""
 
 # A service token acts for a user only when its scopes name this word: no role brings it along.
 SCOPES: Final[frozenset[Permission]] = _EVERYTHING_BUT_IMPERSONATION | {"impersonate"}
@@ -112,6 +133,8 @@ class Principal:
     user_id: str | None = None
     session_id: str | None = None
     via: str | None = None
+    projects: frozenset[int] | None = None
+    """The only projects that this credential reaches; None is all of them."""
 
     @property
     def label(self) -> str:

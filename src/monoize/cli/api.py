@@ -112,6 +112,10 @@ class Api:
         """None, unless there is something to tell of how it goes."""
         return self._request("DELETE", path)
 
+    def remove(self, path: str, body: Json) -> Any:
+        """A DELETE that is confirmed, and that takes its time: the answer says where to look."""
+        return self._request("DELETE", path, body=body)
+
     def pages(self, path: str, params: Mapping[str, Any], *, limit: int) -> Iterator[Json]:
         """The pages of a list until it ends or `limit` items were seen."""
         seen, cursor = 0, None
@@ -133,13 +137,21 @@ class Api:
             together = {**page, "items": together["items"] + page["items"]}
         return together
 
-    def events(self, path: str, params: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-        """(name, data) of each event of a stream, until it ends. ConnectionLost also when it falls silent."""
+    def events(
+        self, path: str, params: Mapping[str, Any], *, body: Json | None = None
+    ) -> Iterator[tuple[str, Any]]:
+        """(name, data) of each event of a stream, until it ends. ConnectionLost also when it falls silent.
+
+        With a body it is a POST, which does what the stream then tells of.
+        """
         import httpx2
+
+        method = "GET" if body is None else "POST"
 
         wanted = {name: value for name, value in params.items() if value is not None}
         timeout = httpx2.Timeout(STREAM_SILENCE_S, connect=CONNECT_S)
-        with self._told_apart("GET"), self._http.stream("GET", path, params=wanted, timeout=timeout) as answer:
+        asked = self._http.stream(method, path, params=wanted, json=body, timeout=timeout)
+        with self._told_apart(method), asked as answer:
             if not answer.headers.get("content-type", "").startswith("text/event-stream"):
                 self._parsed(answer, self._content(answer))
                 raise self._not_monoize("no stream of events")

@@ -20,13 +20,19 @@ from monoize.cli.alerts import alerts
 from monoize.cli.apply import apply
 from monoize.cli.approvals import approvals
 from monoize.cli.audit import audit
+from monoize.cli.backups import backup
+from monoize.cli.builds import builds
 from monoize.cli.captures import captures
+from monoize.cli.certificates import certificates
 from monoize.cli.channels import channels
 from monoize.cli.completion import completion
 from monoize.cli.config import config
 from monoize.cli.courier import courier
 from monoize.cli.credentials import credentials
 from monoize.cli.db import db
+from monoize.cli.deployments import deploy, deployments, releases, rollback
+from monoize.cli.domains import domains
+from monoize.cli.environments import environments
 from monoize.cli.export import export
 from monoize.cli.failure import Exit, Failure
 from monoize.cli.files import files
@@ -36,24 +42,34 @@ from monoize.cli.import_litellm import import_
 from monoize.cli.invocation import Invocation
 from monoize.cli.keys import keys
 from monoize.cli.ledger import ledger
+from monoize.cli.lockdown import lockdown
 from monoize.cli.login import login, logout, whoami
+from monoize.cli.logs import exec_, logs
 from monoize.cli.machines import machines
+from monoize.cli.nginx import nginx
 from monoize.cli.operations import operations
+from monoize.cli.orphans import orphans
 from monoize.cli.overage import overage
 from monoize.cli.plans import plans
 from monoize.cli.pools import pools
 from monoize.cli.presets import presets
 from monoize.cli.prices import prices
+from monoize.cli.projects import projects
 from monoize.cli.providers import providers
 from monoize.cli.quota import quota
 from monoize.cli.redirects import redirects
+from monoize.cli.registries import registries
 from monoize.cli.requests import explain, requests
+from monoize.cli.routes import routes
 from monoize.cli.run import run
+from monoize.cli.secrets import secrets
 from monoize.cli.serve import init, serve
+from monoize.cli.services import services
 from monoize.cli.suffixes import suffixes
 from monoize.cli.tenants import tenants
 from monoize.cli.tokens import tokens
 from monoize.cli.transforms import transforms
+from monoize.cli.up import up
 from monoize.cli.usage import usage
 from monoize.cli.users import users
 from monoize.cli.verb import environment_options, json_option, server_options
@@ -116,10 +132,30 @@ for command in (
     fleet,
     machines,
     operations,
+    up,
+    projects,
+    services,
+    routes,
+    domains,
+    certificates,
+    nginx,
+    logs,
+    exec_,
+    secrets,
+    environments,
+    registries,
+    orphans,
+    lockdown,
+    deploy,
+    releases,
+    rollback,
+    deployments,
+    builds,
     ledger,
     audit,
     config,
     db,
+    backup,
     completion,
 ):
     monoize.add_command(command)

@@ -28,8 +28,12 @@ def first_line(what: str) -> str:
     return text
 
 
+def is_terminal() -> bool:
+    return sys.stdin.isatty()
+
+
 def terminal_or(instead: str) -> None:
-    if not sys.stdin.isatty():
+    if not is_terminal():
         raise click.UsageError(f"there is no terminal to ask on; use {instead}")
 
 

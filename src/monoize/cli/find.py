@@ -94,6 +94,33 @@ def agent(api: Api, wanted: str, *, owner_id: str | None = None) -> Json:
             )
 
 
+def project_id(api: Api, wanted: str) -> int:
+    return int(wanted) if wanted.isdecimal() else int(_by_name(api, "project", wanted)["id"])
+
+
+def environment_id(api: Api, wanted: str) -> int:
+    return int(wanted) if wanted.isdecimal() else int(_by_name(api, "environment", wanted)["id"])
+
+
+def service_id(api: Api, wanted: str) -> int:
+    """By id, as PROJECT/NAME, or by its name alone where no other project has one of that name."""
+    if wanted.isdecimal():
+        return int(wanted)
+    project, slash, name = wanted.rpartition("/")
+    path = f"/api/projects/{project_id(api, project)}/services" if slash else "/api/services"
+    match list(api.items(path, {"name": name}, limit=SEVERAL_MOST)):
+        case []:
+            raise _absent("service", wanted)
+        case [one]:
+            return int(one["id"])
+        case several:
+            raise Failure(
+                f"there are {len(several)} services called {wanted}",
+                hint="Name one as PROJECT/NAME.",
+                lines=[f"{item['project_name']}/{item['name']}" for item in several],
+            )
+
+
 def _is_id(wanted: str) -> bool:
     return _UUID.fullmatch(wanted) is not None
 

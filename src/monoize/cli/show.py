@@ -30,6 +30,11 @@ def as_json(data: Any) -> None:
     click.echo(json.dumps(data, ensure_ascii=False, indent=2))
 
 
+def as_json_line(data: Any) -> None:
+    """One of many, for whoever reads them as they come."""
+    click.echo(json.dumps(data, ensure_ascii=False))
+
+
 def listing(page: Mapping[str, Any], columns: Sequence[str], *, as_text: bool) -> None:
     """A page as a table; a line on stderr tells when there is more."""
     if as_text:

@@ -11,7 +11,7 @@ from monoize.cli.invocation import Invocation
 from monoize.cli.values import TIME, limit_option, yes_option
 from monoize.cli.verb import RemoteNoun
 
-COLUMNS = ("name", "role", "scopes", "expires_at", "last_used_at", "created_at")
+COLUMNS = ("name", "role", "scopes", "expires_at", "last_used_at", "created_at", "projects")
 
 
 @click.group(cls=RemoteNoun)
@@ -37,6 +37,7 @@ def list_tokens(invocation: Invocation, limit: int) -> None:
     type=click.Choice(get_args(Permission)),
     help="Only this of what the role may do; repeatable.",
 )
+@click.option("--project", "projects", metavar="PROJECT", multiple=True, help="Only these projects; repeatable.")
 @click.option("--expires-at", type=TIME, help="When it stops working.")
 @click.option("--tenant", metavar="TENANT", help="Name or id of the tenant it belongs to.")
 @click.pass_obj
@@ -45,6 +46,7 @@ def create_token(
     name: str,
     role: str,
     scopes: tuple[str, ...],
+    projects: tuple[str, ...],
     expires_at: str | None,
     tenant: str | None,
 ) -> None:
@@ -52,6 +54,8 @@ def create_token(
     body: dict[str, Any] = {"name": name, "role": role}
     if scopes:
         body["scopes"] = list(scopes)
+    if projects:
+        body["projects"] = [find.project_id(invocation.api, project) for project in projects]
     if expires_at:
         body["expires_at"] = expires_at
     if tenant:

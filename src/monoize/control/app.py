@@ -18,6 +18,7 @@ from monoize.control.governance import api as governance_api
 from monoize.control.identity import api as identity_api
 from monoize.control.identity.actions.users import count_administrators
 from monoize.control.ledger import api as ledger_api
+from monoize.control.projects import api as projects_api
 from monoize.control.telemetry import api as telemetry_api
 from monoize.infra.settings import Settings
 
@@ -51,8 +52,10 @@ def make_app(settings: Settings) -> FastAPI:
         governance_api.router(),
         compute_api.router(),
         bridge_api.router,
+        projects_api.public_router(),
     ):
         app.include_router(room, prefix="/api")
+    app.include_router(projects_api.router(), prefix="/api", dependencies=projects_api.WITHIN)
     app.include_router(fleet_api.router(), prefix="/api/fleet")
     # Hosts are answered in another form than everybody else: the OpenAPI document does not speak of them.
     app.include_router(host_api.router(), prefix="/api/fleet/host", include_in_schema=False)

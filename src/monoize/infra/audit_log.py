@@ -28,6 +28,7 @@ from sqlalchemy import (
 )
 
 from monoize.base.clock import utc_now
+from monoize.base.errors import Unavailable
 from monoize.base.principal import Call
 from monoize.infra.columns import Id, Timestamp, big_integer_ref, integer_key, table, text
 from monoize.infra.db import Database, Tx
@@ -64,8 +65,17 @@ audit_head = table(
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("seq", BigInteger, nullable=False),
     Column("row_hash", text(64), nullable=False),
+    # Of the master key that secrets are sealed with since it was rotated; NULL while it never was.
+    Column("key_id", text(8)),
     CheckConstraint("id = 1", name="single_row"),
 )
+
+
+class MasterKeyRotated(Unavailable):
+    """The master key was exchanged while this server ran, and it still has the old one."""
+
+    code = "master_key_rotated"
+    hint = "An operator restarts it with the new key."
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -145,8 +155,11 @@ class AuditLog:
             await observer(change.entry)
 
     async def _append(self, tx: Tx, call: Call, entry: Entry) -> None:
-        end = select(audit_head.c.seq, audit_head.c.row_hash).with_for_update()
+        end = select(audit_head.c.seq, audit_head.c.row_hash, audit_head.c.key_id).with_for_update()
         head = (await tx.execute(end)).one()
+        # What this process has sealed in this change, nobody could open any more.
+        if head.key_id not in (None, self._seal.key_id):
+            raise MasterKeyRotated
         row = {
             "seq": head.seq + 1,
             "prev_hash": head.row_hash,
@@ -205,6 +218,12 @@ class AuditLog:
         if self._hash(content) != row.row_hash:
             return f"row {row.seq} was changed"
         return None
+
+
+async def hold_for(tx: Tx, seal: Seal) -> None:
+    """From the end of this transaction on only processes with this seal change anything; until then all wait."""
+    await tx.execute(select(audit_head.c.seq).with_for_update())
+    await tx.execute(update(audit_head).values(key_id=seal.key_id))
 
 
 _NOT_HASHED: Final = frozenset({"id", "host_id", "row_hash"})

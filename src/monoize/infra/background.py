@@ -37,7 +37,7 @@ async def _repeat(seconds: float, name: str, work: Callable[[], Awaitable[None]]
 
 
 class Crew:
-    """So much work at once and no more, one piece for each key. What fails is logged; its sender may send it again."""
+    """So much work at once and no more, one piece for each key. What fails is logged; its sender may try again."""
 
     def __init__(self, name: str, most: int) -> None:
         self._name = name

@@ -25,6 +25,7 @@ from monoize.base.clock import utc_now
 from monoize.base.errors import Conflict
 from monoize.infra.columns import created_at, table, text
 from monoize.infra.db import Tx
+from monoize.infra.resealing import sealed_in
 from monoize.infra.sealed import Seal
 
 KEPT_FOR: Final = dt.timedelta(hours=24)
@@ -85,7 +86,7 @@ class Once:
             raise StillRunning from problem
 
     async def keep(self, tx: Tx, seal: Seal, answer: Answer) -> None:
-        sealed = seal.seal(answer.body, "idempotency_keys", self.caller, self.key)
+        sealed = seal.seal(answer.body, *_place(self.caller, self.key))
         await tx.execute(update(idempotency_keys).where(*self._mine()).values(status=answer.status, answer=sealed))
 
     async def earlier(self, tx: Tx, seal: Seal) -> Answer | None:
@@ -95,11 +96,18 @@ class Once:
             return None
         if row.request_digest != self.digest:
             raise KeyReused
-        return Answer(row.status, seal.open(row.answer, "idempotency_keys", self.caller, self.key))
+        return Answer(row.status, seal.open(row.answer, *_place(self.caller, self.key)))
 
     def _mine(self) -> tuple[ColumnElement[bool], ...]:
         columns = idempotency_keys.c
         return columns.caller == self.caller, columns.idempotency_key == self.key
+
+
+def _place(caller: str, key: str) -> tuple[str, ...]:
+    return "idempotency_keys", caller, key
+
+
+SEALED: Final = sealed_in(idempotency_keys, "answer", lambda row: _place(row.caller, row.idempotency_key))
 
 
 async def purge(tx: Tx) -> None:

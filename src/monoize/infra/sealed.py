@@ -2,6 +2,9 @@
 
 What is sealed is bound to its place (table, row, column): a ciphertext copied to another row does not open.
 Opening fails closed, with `SealBroken`, on a wrong key, a wrong place or a changed byte.
+
+The master key can be exchanged (`main/master_key`): what is sealed is then sealed anew. Digests that stand in the
+database for good (`mac`) cannot be: they stay with the key that the database was founded with.
 """
 
 import base64
@@ -31,17 +34,19 @@ class SealBroken(Exception):
 
 
 class Seal:
-    def __init__(self, master_key: bytes) -> None:
+    def __init__(self, master_key: bytes, founding_key: bytes | None = None) -> None:
+        """`founding_key` is the first master key of the database, once there has been another one."""
         if len(master_key) != KEY_BYTES:
             raise ValueError("a master key has 32 bytes")
         self._master_key = master_key
-        self._cipher = AESGCM(self._derived("seal"))
-        self.key_id = self.mac("key id", b"")[:8]
+        self._founding_key = founding_key or master_key
+        self._cipher = AESGCM(_derived(master_key, "seal"))
+        self.key_id = self.sign("key id", b"")[:8]
 
     def seal(self, secret: str, *place: str) -> str:
         nonce = secrets.token_bytes(_NONCE_BYTES)
         sealed = self._cipher.encrypt(nonce, secret.encode(), _bound_to(place))
-        return f"{_VERSION}.{self.key_id}.{base64.urlsafe_b64encode(nonce + sealed).decode()}"
+        return self.prefix + base64.urlsafe_b64encode(nonce + sealed).decode()
 
     def open(self, sealed: str, *place: str) -> str:
         version, _, rest = sealed.partition(".")
@@ -57,12 +62,34 @@ class Seal:
             raise SealBroken("changed, or moved from its place") from problem
 
     def mac(self, purpose: str, data: bytes) -> str:
-        """A keyed digest (hex) that nobody without the master key can make."""
-        return hmac.new(self._derived(purpose), data, hashlib.sha256).hexdigest()
+        """A keyed digest (hex) that nobody without our keys can make, and that stays the same for good."""
+        return _digest(self._founding_key, purpose, data)
 
-    def _derived(self, purpose: str) -> bytes:
-        info = f"monoize/{purpose}".encode()
-        return HKDFExpand(algorithm=SHA256(), length=KEY_BYTES, info=info).derive(self._master_key)
+    def sign(self, purpose: str, data: bytes) -> str:
+        """A keyed digest (hex) of the present master key, for what is checked soon and not kept."""
+        return _digest(self._master_key, purpose, data)
+
+    @property
+    def prefix(self) -> str:
+        """How everything begins that was sealed with this key."""
+        return f"{_VERSION}.{self.key_id}."
+
+    def with_key(self, master_key: bytes) -> "Seal":
+        """The seal with another master key; its lasting digests stay the same."""
+        return Seal(master_key, self._founding_key)
+
+    def founding_key(self, *place: str) -> str:
+        """The key of lasting digests, sealed."""
+        return self.seal(base64.b64encode(self._founding_key).decode(), *place)
+
+
+def _digest(key: bytes, purpose: str, data: bytes) -> str:
+    return hmac.new(_derived(key, purpose), data, hashlib.sha256).hexdigest()
+
+
+def _derived(key: bytes, purpose: str) -> bytes:
+    info = f"monoize/{purpose}".encode()
+    return HKDFExpand(algorithm=SHA256(), length=KEY_BYTES, info=info).derive(key)
 
 
 def _bound_to(place: tuple[str, ...]) -> bytes:
@@ -91,7 +118,12 @@ def read_key(file: Path) -> bytes | None:
 
 def make_key(file: Path) -> tuple[bytes, bool]:
     """Create the key file, mode 0600; when another process was faster, read its key. (key, made by us)"""
-    text = base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode() + "\n"
+    return lay_down(file, secrets.token_bytes(KEY_BYTES))
+
+
+def lay_down(file: Path, key: bytes) -> tuple[bytes, bool]:
+    """Create the key file with this key, mode 0600, unless there is one. (the key that is there, whether by us)"""
+    text = base64.b64encode(key).decode() + "\n"
     draft = file.with_name(f".{file.name}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -115,6 +147,6 @@ def make_key(file: Path) -> tuple[bytes, bool]:
     finally:
         with contextlib.suppress(OSError):
             draft.unlink()
-    key = read_key(file)
-    assert key is not None
-    return key, made
+    there = read_key(file)
+    assert there is not None
+    return there, made

@@ -46,7 +46,6 @@ _TEST_PREFIX: Final = "MONOIZE_TEST_"
 _SHAPES: Final = {
     "public_url": (re.compile(r"https?://[^/?#\s]+[^?#\s]*"), "must be https://HOST or http://HOST"),
     "control_url": (re.compile(r"https?://[^/?#\s]+[^?#\s]*"), "must be https://HOST or http://HOST"),
-    "docker_url": (re.compile(r"unix:///.+|(tcp|https?)://[^/?#\s]+/?"), "must be unix:///PATH or tcp://HOST:PORT"),
     "fly_api_url": (re.compile(r"https?://[^/?#\s]+[^?#\s]*"), "must be https://HOST/PATH"),
     "fly_metrics_url": (re.compile(r"https?://[^/?#\s]+[^?#\s]*"), "must be https://HOST/PATH"),
     "hetzner_api_url": (re.compile(r"https?://[^/?#\s]+[^?#\s]*"), "must be https://HOST/PATH"),
@@ -55,6 +54,12 @@ _SHAPES: Final = {
     "fleet_runner_url": (re.compile(r"https?://[^/?#\s]+[^?#\s]*"), "must be http://HOST:PORT/PATH"),
     "egress_listen": (re.compile(r"(\[[0-9a-fA-F:.]+\]|[^:/?#\s\[\]]+):\d{1,5}"), "must be HOST:PORT"),
     "egress_address": (re.compile(r"(\[[0-9a-fA-F:.]+\]|[^:/?#\s\[\]]+):\d{1,5}"), "must be HOST:PORT"),
+    "acme_directory_url": (re.compile(r"https://[^/?#\s]+[^?#\s]*"), "must be https://HOST/PATH"),
+    "cloudflare_api_url": (re.compile(r"https?://[^/?#\s]+[^?#\s]*"), "must be https://HOST/PATH"),
+    "docker_url": (
+        re.compile(r"unix:///\S+|(tcp|https?)://[^/?#\s]+"),
+        "must be unix:///PATH, tcp://HOST:PORT or https://HOST:PORT",
+    ),
     "redis_url": (
         re.compile(r"rediss?://(.*@)?(\[[^]]+\]|[^:/?]+)(:\d{1,5})?([/?].*)?|unix://.+"),
         "must be redis://HOST:PORT/NUMBER, rediss://… or unix://PATH",
@@ -167,7 +172,9 @@ class Settings:
         (), "Private networks that agents may reach through the egress proxy, such as 10.1.2.0/24; none when empty."
     )
     docker_url: str = _setting(
-        "unix:///var/run/docker.sock", "Docker-compatible engine, unix://PATH or tcp://HOST:PORT, if there is one."
+        "unix:///var/run/docker.sock",
+        "Docker-compatible engine for services and machines, if there is one: "
+        "unix:///PATH, tcp://HOST:PORT or https://HOST:PORT.",
     )
     fly_api_token: str = _setting("", "Token for machines at Fly.io; FLY_API_TOKEN is read as well.", secret=True)
     fly_app_name: str = _setting("", "App at Fly.io that holds the machines, and nothing else.")
@@ -193,6 +200,42 @@ class Settings:
         ("cx22", "cx32", "cx42", "cx52"), "Server types for up to 2, 4, 8 and more CPUs, in rising order."
     )
     hetzner_api_url: str = _setting("https://api.hetzner.cloud/v1", "Where Hetzner Cloud's API answers.")
+    releases_kept: int = _setting(
+        10,
+        "Releases of each service whose images are kept, so that it can be rolled back to them.",
+        least=1,
+        most=100,
+    )
+    bind_mounts: tuple[str, ...] = _setting(
+        (), "Folders of this machine of which administrators may mount parts into services; empty: none."
+    )
+    nginx: str = _setting(
+        "",
+        "nginx program that serves routes, such as nginx; empty: routes are kept and shown, and nobody is served.",
+    )
+    nginx_listen: tuple[str, ...] = _setting(("0.0.0.0",), "Addresses that nginx listens on; add :: for IPv6.")  # noqa: S104
+    nginx_http_port: int = _setting(80, "Port of nginx for HTTP.", least=1, most=65535)
+    nginx_https_port: int = _setting(443, "Port of nginx for HTTPS.", least=1, most=65535)
+    nginx_probe_port: int = _setting(
+        8079, "Port on 127.0.0.1 at which nginx tells what it serves.", least=1, most=65535
+    )
+    acme_directory_url: str = _setting(
+        "https://acme-v02.api.letsencrypt.org/directory", "Authority that issues certificates."
+    )
+    acme_email: str = _setting("", "Address that the authority may write to; empty: none.")
+    acme_ca_file: Path | None = _setting(
+        None, "Certificates by which the authority's own server is known; the usual ones when empty."
+    )
+    cloudflare_api_token: str = _setting(
+        "", "Token that may edit DNS at Cloudflare, for proofs and wildcard certificates.", secret=True
+    )
+    cloudflare_api_url: str = _setting("https://api.cloudflare.com/client/v4", "Where Cloudflare's API is.")
+    dns_resolvers: tuple[str, ...] = _setting(
+        (), "Name servers, ADDRESS or ADDRESS:PORT, that are asked about domains; the system's when empty."
+    )
+    public_edge: tuple[str, ...] = _setting(
+        (), "Names and addresses that domains have to point to; empty: a domain's proof is enough."
+    )
     smtp_url: str = _setting("", "Mail server, smtp://user:password@host:587 or smtps://…", secret=True)
     mail_from: str = _setting("", "Sender address of mail.")
     log_level: Literal["debug", "info", "warning", "error"] = _setting("info", "Least severity to log.")
@@ -262,6 +305,11 @@ def load(environ: Mapping[str, str] | None = None, file: Path | None = None) -> 
     for port in settings.egress_ports:
         if not (port.isascii() and port.isdigit() and 1 <= int(port) <= 65_535 and int(port) != SMTP_PORT):
             raise StartupProblem(f"egress_ports: {port!r} is no port from 1 to 65535 other than 25")
+    try:
+        for address in settings.nginx_listen:
+            ipaddress.ip_address(address)
+    except ValueError as problem:
+        raise StartupProblem(f"nginx_listen: {problem}") from problem
     return Effective(settings, types.MappingProxyType(sources))
 
 
@@ -279,6 +327,7 @@ def _read_file(
     providers: dict[str, dict[str, Any]],
     sources: dict[str, str],
 ) -> None:
+    was_named = file is not None
     if file is None:
         if not DEFAULT_FILE.exists():
             return
@@ -290,6 +339,11 @@ def _read_file(
         raise StartupProblem(f"cannot read the settings file {file}: {problem.strerror}") from problem
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
         raise StartupProblem(f"the settings file {file} is not valid TOML: {problem}") from problem
+    if "project" in document:
+        # `monoize up` reads another file of the same name, in the folder of a project.
+        if was_named:
+            raise StartupProblem(f"{file} says what a project is made of, and holds no settings")
+        return
     known = _fields(Settings)
     for name, raw in document.items():
         if name == "oauth":

@@ -25,6 +25,8 @@ from monoize.control.ledger import tasks as ledger_tasks
 from monoize.control.ledger.actions.live import LiveRequests
 from monoize.control.ledger.drivers.capture_files import CaptureFiles
 from monoize.control.ledger.services import Ledger
+from monoize.control.projects import tasks as projects_tasks
+from monoize.control.projects.services import open_projects
 from monoize.gateway.app import is_ours
 from monoize.infra.background import Background
 from monoize.infra.settings import Settings
@@ -61,6 +63,7 @@ async def open_all(settings: Settings, address: str = "") -> AsyncIterator[State
         bridge.tells(plane.keys, money.refresher)
         state.house, state.identity = house, identity
         state.fleet = await open_fleet(house)
+        state.projects = await stack.enter_async_context(open_projects(house))
         state.governance = await stack.enter_async_context(open_governance(house, identity))
         state.compute = compute = open_compute(house, address)
         stack.push_async_callback(compute.close)
@@ -85,6 +88,9 @@ async def open_all(settings: Settings, address: str = "") -> AsyncIterator[State
             compute.reconciler,
             state.governance.notifier,
             compute.passage,
+        )
+        projects_tasks.schedule(
+            background, house, state.projects.proxy, state.projects.upkeep, state.projects.workers
         )
         stack.push_async_callback(background.stop)
         yield state

@@ -29,7 +29,7 @@ from monoize.infra.background import Background
 from monoize.infra.sealed import Seal
 from monoize.infra.settings import Settings
 from monoize.main.garbage import collect_seldom
-from monoize.main.master_key import master_key
+from monoize.main.key_file import key_of_control_plane
 
 if TYPE_CHECKING:
     # What it does is the server of ASGI applications, which this is none of.
@@ -68,11 +68,11 @@ async def _serve(settings: Settings, listener: socket.socket, say: "Say", *, unt
         loop.add_reader(sys.stdin.fileno(), stopping.set)
     if not settings.control_url:
         raise StartupProblem("an egress proxy needs control_url, such as http://127.0.0.1:8080")
-    seal = Seal(master_key(settings))
+    seal = Seal(key_of_control_plane(settings))
     places = OwnPlaces(_named(settings), [listener.getsockname()[1]])
     async with contextlib.AsyncExitStack() as stack:
         await asyncio.to_thread(places.look_up)
-        wall = Wall(settings.control_url, lambda question: seal.mac(PURPOSE, question))
+        wall = Wall(settings.control_url, lambda question: seal.sign(PURPOSE, question))
         stack.push_async_callback(wall.close)
         proxy = Proxy(wall, _rules(settings), places.__contains__, settings.data_dir / "egress")
         try:

@@ -29,8 +29,8 @@ from monoize.main.above import Above
 from monoize.main.garbage import collect_seldom
 from monoize.main.gateway import DataPlane, open_gateway
 from monoize.main.health import HEALTH, healthy
+from monoize.main.key_file import key_of_control_plane
 from monoize.main.listening import Say, Server, address_of, listening
-from monoize.main.master_key import master_key
 from monoize.main.money import open_money
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1"})
@@ -63,11 +63,11 @@ async def _serve(settings: Settings, listener: socket.socket, say: Say) -> None:
 async def _open(settings: Settings) -> AsyncIterator[DataPlane]:
     if not settings.control_url:
         raise StartupProblem("a gateway of its own needs control_url, such as http://127.0.0.1:8080")
-    seal = Seal(master_key(settings))
+    seal = Seal(key_of_control_plane(settings))
     async with contextlib.AsyncExitStack() as stack:
         client = Client()
         stack.push_async_callback(client.close)
-        wall = Wall(client, settings.control_url, lambda question: seal.mac(PURPOSE, question))
+        wall = Wall(client, settings.control_url, lambda question: seal.sign(PURPOSE, question))
         follower = Follower(wall, lambda credential, channel_id: seal.open(credential, SEALED_FOR, channel_id))
         try:
             await follower.begin()

@@ -3,11 +3,13 @@
 What can fail fails before anything is changed: database, schema version, master key, then the migrations.
 """
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
 from monoize.base.errors import StartupProblem
 from monoize.control.edge.house import House
+from monoize.control.identity.actions import first_account
 from monoize.control.identity.services import Identity, make_identity
 from monoize.control.identity.store import marks
 from monoize.infra import dsn, sealed
@@ -16,16 +18,23 @@ from monoize.infra.counters import Counters, MemoryCounters
 from monoize.infra.db import Database, open_database
 from monoize.infra.sealed import Seal
 from monoize.infra.settings import Settings
+from monoize.main import backups, master_key
+from monoize.main.key_file import key_at_hand, key_file
 from monoize.migrations import runner
 
 
 @contextlib.asynccontextmanager
 async def open_house(settings: Settings) -> AsyncIterator[tuple[House, Identity]]:
     """The house with its database migrated and its key checked; everything is closed again at the end."""
-    database = await open_database(dsn.parse(settings.database_dsn), pool_size=settings.database_pool_size)
+    address = dsn.parse(settings.database_dsn)
+    restored = await asyncio.to_thread(backups.put_in_place, address)
+    database = await open_database(address, pool_size=settings.database_pool_size)
     try:
-        async with furnish(settings, database) as furnished:
-            yield furnished
+        async with furnish(settings, database) as (house, identity):
+            if restored:
+                async with house.audit_log.change(first_account.system_call()) as change:
+                    change.record("backup.restore", "backup", str(address))
+            yield house, identity
     finally:
         await database.close()
 
@@ -66,13 +75,11 @@ async def _unlock(settings: Settings, database: Database) -> Seal:
         # Also refuses a schema newer than ours, before anything is changed.
         await connection.run_sync(runner.pending)
         mark = await connection.run_sync(marks.key_mark)
-    file = settings.master_key_file or settings.data_dir / "master.key"
+    file = key_file(settings)
     made = False
-    key = (
-        sealed.decode_key(settings.master_key, "MONOIZE_MASTER_KEY")
-        if settings.master_key
-        else sealed.read_key(file)
-    )
+    key = key_at_hand(settings)
+    if mark is not None and not settings.master_key:
+        key = await asyncio.to_thread(master_key.settled, file, key, mark)
     if key is None:
         if mark is not None:
             raise StartupProblem(
@@ -80,8 +87,7 @@ async def _unlock(settings: Settings, database: Database) -> Seal:
                 "put the key file back, or set MONOIZE_MASTER_KEY"
             )
         key, made = sealed.make_key(file)
-    seal = Seal(key)
-    ours = seal.mac("key check", b"")
+    ours = master_key.mark_of(key)
     if mark is None:
         await runner.migrate(database)
         mark = await marks.leave_key_mark(database, ours)
@@ -94,4 +100,6 @@ async def _unlock(settings: Settings, database: Database) -> Seal:
             "set MONOIZE_MASTER_KEY or MONOIZE_MASTER_KEY_FILE to the one it was first started with"
         )
     await runner.migrate(database)
-    return seal
+    async with database.connect() as connection:
+        founding_key = await connection.run_sync(marks.founding_key)
+    return master_key.seal_with(key, founding_key)

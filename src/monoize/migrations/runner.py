@@ -82,6 +82,11 @@ def applied_checksums(connection: Connection) -> dict[int, str]:
     return {row.version: row.checksum for row in rows}
 
 
+def is_empty(connection: Connection) -> bool:
+    """Whether the database has no table at all, of anybody's."""
+    return not inspect(connection).get_table_names()
+
+
 async def migrate(database: Database) -> list[str]:
     """Apply what is pending and return its names; several processes may call this at once."""
     async with database.connect() as connection:

@@ -4,10 +4,11 @@ SQLite and PostgreSQL roll a broken migration back; MySQL commits every statemen
 looks whether it was already taken.
 """
 
+from collections.abc import Collection
 from typing import Any
 
 from alembic import op
-from sqlalchemy import Column, MetaData, Table, inspect
+from sqlalchemy import CheckConstraint, Column, MetaData, Table, inspect
 from sqlalchemy.schema import AddConstraint, CreateColumn, CreateIndex, CreateTable
 from sqlalchemy.sql.schema import SchemaItem
 
@@ -33,8 +34,11 @@ def extend_table(name: str, *items: SchemaItem, append_only: bool = False) -> No
 
     Its triggers are made anew, since they name its columns.
     """
-    table = _declared(name, *items, append_only=append_only)
-    connection = op.get_bind()
+    _extend(_declared(name, *items, append_only=append_only))
+
+
+def _extend(table: Table) -> None:
+    connection, name = op.get_bind(), table.name
     present = {column["name"] for column in inspect(connection).get_columns(name)}
     for column in table.columns:
         if column.name not in present:
@@ -50,6 +54,67 @@ def extend_table(name: str, *items: SchemaItem, append_only: bool = False) -> No
         connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {trigger.name}{on}")
         for statement in trigger.statements:
             connection.exec_driver_sql(statement)
+
+
+def relax_table(name: str, *items: SchemaItem, without: Collection[str] = ()) -> None:
+    """Let a table be as it is declared here, in full: more columns, columns that may be empty, wider checks.
+
+    `without` names indexes that go. Only for tables that no other refers to yet: SQLite changes none of this in a
+    table that stands, so there it is copied into a new one.
+    """
+    connection = op.get_bind()
+    table = _declared(name, *items, append_only=False)
+    if connection.dialect.name == "sqlite":
+        _copy_into_new(table, without)
+        return
+    _extend(table)
+    postgresql = connection.dialect.name == "postgresql"
+    for column in inspect(connection).get_columns(name):
+        declared = table.columns.get(column["name"])
+        if declared is not None and declared.nullable and not column["nullable"]:
+            definition = str(CreateColumn(declared).compile(dialect=connection.dialect))
+            how = f"ALTER COLUMN {declared.name} DROP NOT NULL" if postgresql else f"MODIFY COLUMN {definition}"
+            connection.exec_driver_sql(f"ALTER TABLE {name} {how}")
+    checks = {check["name"] for check in inspect(connection).get_check_constraints(name)}
+    for constraint in sorted(table.constraints, key=lambda constraint: str(constraint.name)):
+        if isinstance(constraint, CheckConstraint):
+            if constraint.name in checks:
+                connection.exec_driver_sql(f"ALTER TABLE {name} DROP CONSTRAINT {constraint.name}")
+            connection.execute(AddConstraint(constraint))
+    _drop_indexes(name, without)
+
+
+def _copy_into_new(table: Table, without: Collection[str]) -> None:
+    connection = op.get_bind()
+    standing = {column["name"] for column in inspect(connection).get_columns(table.name)}
+    copied = ", ".join(f'"{column.name}"' for column in table.columns if column.name in standing)
+    new = f"{table.name}_new"
+    created = str(CreateTable(table).compile(dialect=connection.dialect))
+    # Not by renaming the declaration: the names of its constraints are made of the table's name.
+    connection.exec_driver_sql(f"DROP TABLE IF EXISTS {new}")
+    connection.exec_driver_sql(created.replace(f"CREATE TABLE {table.name} ", f"CREATE TABLE {new} ", 1))
+    connection.exec_driver_sql(f"INSERT INTO {new} ({copied}) SELECT {copied} FROM {table.name}")
+    # The new table counts on from where the old one was, so that no number is given twice.
+    counted = "SELECT seq FROM sqlite_sequence WHERE name = ?"
+    last = connection.exec_driver_sql(counted, (table.name,)).scalar()
+    connection.exec_driver_sql(f"DROP TABLE {table.name}")
+    connection.exec_driver_sql(f"ALTER TABLE {new} RENAME TO {table.name}")
+    connection.exec_driver_sql("DELETE FROM sqlite_sequence WHERE name = ?", (table.name,))
+    if last is not None:
+        connection.exec_driver_sql("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table.name, last))
+    _create_missing_indexes(table)
+    _drop_indexes(table.name, without)
+    for trigger in triggers_of(table, connection.dialect):
+        for statement in trigger.statements:
+            connection.exec_driver_sql(statement)
+
+
+def _drop_indexes(name: str, gone: Collection[str]) -> None:
+    connection = op.get_bind()
+    present = {index["name"] for index in inspect(connection).get_indexes(name)}
+    on = f" ON {name}" if connection.dialect.name in ("mysql", "mariadb") else ""
+    for index in sorted({str(one) for one in present}.intersection(gone)):
+        connection.exec_driver_sql(f"DROP INDEX {index}{on}")
 
 
 def _create_missing_indexes(table: Table) -> None:

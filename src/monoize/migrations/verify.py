@@ -44,6 +44,11 @@ DECLARED = (
 )
 
 
+def declared_tables() -> Iterator[Table]:
+    """Every table that the code believes in, by name."""
+    yield from (table for _, table in sorted(schema.tables.items()))
+
+
 def differences(connection: Connection) -> Iterator[str]:
     """One line for each thing the database lacks, has too much of, or has otherwise."""
     inspector = inspect(connection)

@@ -103,7 +103,7 @@ async def test_a_scope_is_a_permission_that_exists(root: Client, scopes: Any):
     assert (422, "invalid_request") == refusal(refused)
 
 
-MAKER = ["tokens.write", "tokens.read", "users.read", "self"]
+MAKER = ["tokens.write", "tokens.read", "users.read", "self", "projects.read"]
 
 
 async def test_a_scoped_token_makes_no_stronger_one(house: RunningHouse, root: Client):

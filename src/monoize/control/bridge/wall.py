@@ -133,7 +133,7 @@ class Wall:
         if not (at.isascii() and at.isdigit() and len(at) <= 16):
             return False
         is_now = abs(wall.now_ms() - int(at)) <= wall.CLOCKS_APART_MOST_MS
-        ours = self._seal.mac(wall.PURPOSE, wall.signed(subject, int(at), question))
+        ours = self._seal.sign(wall.PURPOSE, wall.signed(subject, int(at), question))
         return is_now and hmac.compare_digest(ours.encode(), signature.encode("utf-8", "replace"))
 
     async def _news(self, question: bytes) -> News:

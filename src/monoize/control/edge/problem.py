@@ -127,6 +127,9 @@ async def _on_invalid(request: Request, exc: Exception) -> Response:
     found = exc.errors()
     if any(error["type"] == "json_invalid" for error in found):
         return problem(MalformedBody(), request.state.request_id)
+    if any(error["loc"][0] == "path" and error["type"] == "int_parsing" for error in found):
+        # Ids of that endpoint are numbers: an address without one names nothing.
+        return problem(errors.NotFound(), request.state.request_id)
     listed = [{"pointer": pointer(error["loc"]), "message": error["msg"]} for error in found[:_ERRORS_LISTED_MOST]]
     return problem(InvalidRequest(errors=listed), request.state.request_id)
 

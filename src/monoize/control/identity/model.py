@@ -8,7 +8,15 @@ from collections.abc import Sequence
 from typing import Final, Literal
 
 from monoize.base.ids import fingerprint, new_secret
-from monoize.base.principal import Permission, Principal, Role, TokenRole, UserRole, permissions_of
+from monoize.base.principal import (
+    WITHIN_PROJECTS,
+    Permission,
+    Principal,
+    Role,
+    TokenRole,
+    UserRole,
+    permissions_of,
+)
 from monoize.contract.captures import CaptureMode
 from monoize.contract.transforms.rule import Rule
 from monoize.control.edge.redirects import ModelRedirect
@@ -150,6 +158,7 @@ class Token:
     tenant_id: str
     role: TokenRole
     scopes: Sequence[Permission] | None
+    projects: Sequence[int] | None
     expires_at: dt.datetime | None
     last_used_at: dt.datetime | None
     created_at: dt.datetime
@@ -175,13 +184,17 @@ def user_principal(user: User, *, session_id: str | None = None, via: Principal 
 
 def token_principal(token: Token) -> Principal:
     scopes = None if token.scopes is None else frozenset(token.scopes)
+    permissions = permissions_of(token.role, scopes)
+    if token.projects is not None:
+        permissions &= WITHIN_PROJECTS
     return Principal(
         kind="token",
         id=str(token.id),
         name=token.name,
         role=token.role,
         tenant_id=token.tenant_id,
-        permissions=permissions_of(token.role, scopes),
+        permissions=permissions,
+        projects=None if token.projects is None else frozenset(token.projects),
     )
 
 
@@ -350,3 +363,11 @@ def address_allowed(ip: str | None, allowed: Sequence[str]) -> bool:
         return False
     address = ipaddress.ip_address(ip)
     return any(address in ipaddress.ip_network(network) for network in allowed)
+
+
+FOREIGN_CREDENTIALS: Final = ("access_token", "refresh_token", "id_token")
+
+
+def credential_place(provider: str, subject: str, name: str) -> tuple[str, ...]:
+    """What a sealed credential of a sign-in provider is bound to."""
+    return "accounts", provider, subject, name

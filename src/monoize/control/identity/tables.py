@@ -151,6 +151,8 @@ tokens = table(
     Column("tenant_id", Id, ForeignKey("tenants.id"), nullable=False),
     Column("role", text(16), nullable=False, server_default="viewer"),
     Column("scopes", JSON(none_as_null=True)),
+    # Ids of the only projects that it reaches; NULL is all of them.
+    Column("projects", JSON(none_as_null=True)),
     Column("expires_at", Timestamp),
     Column("last_used_at", Timestamp),
     created_at(),

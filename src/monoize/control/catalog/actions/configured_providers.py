@@ -9,7 +9,14 @@ from monoize.control.catalog.actions import providers as provider_actions
 from monoize.control.catalog.model import configured_providers
 from monoize.control.catalog.model.configuration import Wanted
 from monoize.control.catalog.model.configured_providers import Step
-from monoize.control.catalog.model.providers import KEPT, ChannelDraft, ChannelRecord, ProviderDraft, ProviderRecord
+from monoize.control.catalog.model.providers import (
+    KEPT,
+    ChannelDraft,
+    ChannelRecord,
+    ProviderDraft,
+    ProviderRecord,
+    credential_place,
+)
 from monoize.control.catalog.store import providers
 from monoize.infra.db import Tx
 from monoize.infra.sealed import Seal, SealBroken
@@ -43,7 +50,7 @@ def _is_stored(seal: Seal, record: ChannelRecord, channel: ChannelDraft) -> bool
         # It was named for where it goes from now on.
         return False
     try:
-        stored = seal.open(record.sealed_credential, *provider_actions.place(record.id))
+        stored = seal.open(record.sealed_credential, *credential_place(record.id))
     except SealBroken:
         return False
     return hmac.compare_digest(stored.encode(), channel.credential.encode())

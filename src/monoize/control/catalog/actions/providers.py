@@ -29,6 +29,7 @@ from monoize.control.catalog.model.providers import (
     Rank,
     check,
     check_credential_stays,
+    credential_place,
     hint_of,
     price_names,
 )
@@ -46,11 +47,6 @@ class ProviderView:
     record: ProviderRecord
     hints: Mapping[str, str | None]
     unpriced_models: Sequence[str]
-
-
-def place(channel_id: str) -> tuple[str, str, str]:
-    """What the credential of a channel is bound to."""
-    return "monoize_channels", channel_id, "api_key"
 
 
 async def list_providers(tx: Tx, seal: Seal, window: Window, name: str | None = None) -> Page[ProviderView]:
@@ -178,7 +174,7 @@ def _sealed(seal: Seal, channel: ChannelDraft, stored: str) -> str:
     assert channel.id
     if channel.credential is KEPT:
         return stored
-    return seal.seal(channel.credential, *place(channel.id)) if channel.credential else ""
+    return seal.seal(channel.credential, *credential_place(channel.id)) if channel.credential else ""
 
 
 async def _check_name_is_free(tx: Tx, settings: ProviderSettings) -> None:
@@ -241,5 +237,5 @@ async def _views(tx: Tx, seal: Seal, records: Sequence[ProviderRecord]) -> Seque
 
 def _hint(seal: Seal, channel: ChannelRecord) -> str | None:
     with contextlib.suppress(SealBroken):
-        return hint_of(seal.open(channel.sealed_credential, *place(channel.id)))
+        return hint_of(seal.open(channel.sealed_credential, *credential_place(channel.id)))
     return None

@@ -13,7 +13,6 @@ from monoize.base.patterns import pattern
 from monoize.contract import snapshot
 from monoize.contract.transforms.rule import Rule
 from monoize.control.catalog.actions import sheets
-from monoize.control.catalog.actions.providers import place
 from monoize.control.catalog.errors import CredentialUnreadable
 from monoize.control.catalog.model.providers import (
     AffinityOverrides,
@@ -22,6 +21,7 @@ from monoize.control.catalog.model.providers import (
     ProbeOverrides,
     ProviderRecord,
     TimeoutOverrides,
+    credential_place,
     offers,
     price_provider_of,
     type_of,
@@ -162,7 +162,7 @@ def _opened(seal: Seal, channel: ChannelRecord) -> str | None:
     if not channel.sealed_credential:
         return ""
     try:
-        return seal.open(channel.sealed_credential, *place(channel.id))
+        return seal.open(channel.sealed_credential, *credential_place(channel.id))
     except SealBroken:
         return None
 

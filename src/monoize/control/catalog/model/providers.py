@@ -263,3 +263,8 @@ def check_credential_stays(before: ChannelRecord, after: ChannelDraft) -> None:
     """A stored credential goes only where it was meant to go; otherwise whoever edits could send it anywhere."""
     if after.credential is KEPT and before.sealed_credential and origin(before.base_url) != origin(after.base_url):
         raise CredentialNeeded(channel=before.name)
+
+
+def credential_place(channel_id: str) -> tuple[str, str, str]:
+    """What the sealed credential of a channel is bound to."""
+    return "monoize_channels", channel_id, "api_key"

@@ -17,14 +17,13 @@ from monoize.control.fleet.actions import hosts as operators
 from monoize.control.fleet.actions.gateway_keys import give_gateway_key
 from monoize.control.fleet.errors import HostExists, InstallTokenSpent, InstallTokenUnknown
 from monoize.control.fleet.model.hosts import ENROLMENT_WINDOW, Host
-from monoize.control.fleet.model.installs import INSTALL_PATH, INSTALL_TTL, shell_command
+from monoize.control.fleet.model.installs import INSTALL_PATH, INSTALL_TTL, key_place, shell_command
 from monoize.control.fleet.model.pools import DEFAULT_POOL_ID, Pool
 from monoize.control.fleet.store import hosts, installs, pools
 from monoize.infra.audit_log import Change
 from monoize.infra.db import Tx
 from monoize.infra.sealed import Seal
 
-_SEALED_IN: Final = ("install_tokens", "sealed_key")
 _LINK_PREFIX: Final = "mzi_"
 """Makes it longer than what the request log shows of an address."""
 
@@ -105,7 +104,7 @@ async def _issue(tx: Tx, seal: Seal, host: Host, key: str, base_url: str, now: d
         host_id=host.id,
         fqdn=host.fqdn,
         key_digest=fingerprint(key),
-        sealed_key=seal.seal(key, *_SEALED_IN, digest),
+        sealed_key=seal.seal(key, *key_place(digest)),
         base_url=base_url,
         expires_at=expires_at,
     )
@@ -126,7 +125,7 @@ async def redeem(change: Change, seal: Seal, token: str, now: dt.datetime) -> Re
     return Redeemed(
         host=host,
         pool=await pools.get(change.tx, host.pool_id),
-        key=seal.open(found.sealed_key, *_SEALED_IN, digest),
+        key=seal.open(found.sealed_key, *key_place(digest)),
         base_url=found.base_url,
     )
 

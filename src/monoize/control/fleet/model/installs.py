@@ -28,3 +28,8 @@ def installer_base(url: str) -> str:
 def shell_command(url: str) -> str:
     """Without curl's -f, so that what explains a refusal reaches the shell, which then fails as it should."""
     return f"script=$(curl -sS {shlex.quote(url)}) && printf '%s\\n' \"$script\" | sh"
+
+
+def key_place(digest: str) -> tuple[str, str, str]:
+    """What the sealed key of an install link is bound to."""
+    return "install_tokens", "sealed_key", digest

@@ -62,7 +62,7 @@ async def propose(change: Change, seal: Seal, proposal: Proposal, *, now: dt.dat
         terms,
         requester=caller,
         config_version=agent.policy.config_version,
-        sealed=seal.seal(canonical_json(proposal.arguments), *_place(id)),
+        sealed=seal.seal(canonical_json(proposal.arguments), *model.arguments_place(id)),
         now=now,
         escalates_at=next_rung_at(now, policy, 0),
     )
@@ -176,14 +176,10 @@ async def expire(change: Change, approval_id: str, *, now: dt.datetime) -> None:
     change.record("approval.expire", "approval", found.id, subject=found.subject, was=found.status)
 
 
-def _place(approval_id: str) -> tuple[str, str, str]:
-    return "approvals", "args_sealed", approval_id
-
-
 def _opened(seal: Seal, found: Approval, sealed: str) -> Mapping[str, Any]:
     """The arguments as they were proposed; what was edited since is not executed."""
     try:
-        kept: Mapping[str, Any] = json.loads(seal.open(sealed, *_place(found.id)))
+        kept: Mapping[str, Any] = json.loads(seal.open(sealed, *model.arguments_place(found.id)))
     except SealBroken:
         raise errors.ArgumentsChanged from None
     if canonical_hash(kept) != found.arguments_hash:

@@ -190,3 +190,8 @@ def redacted(value: Any) -> Any:
         case str():
             return _SECRET_TEXT.sub(REDACTED, value)
     return value
+
+
+def arguments_place(approval_id: str) -> tuple[str, str, str]:
+    """What the sealed arguments of an approval are bound to."""
+    return "approvals", "args_sealed", approval_id

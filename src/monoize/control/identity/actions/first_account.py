@@ -91,6 +91,7 @@ async def adopt_admin_token(database: Database, audit_log: AuditLog, passwords: 
                 tenant_id=model.DEFAULT_TENANT_ID,
                 role="admin",
                 scopes=None,
+                projects=None,
                 expires_at=None,
             )
             change.record("token.create", "token", token.name, role=token.role, origin="environment")

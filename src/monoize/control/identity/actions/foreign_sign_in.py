@@ -20,7 +20,6 @@ from monoize.infra.db import Tx
 from monoize.infra.sealed import Seal
 
 _NAME_MOST: Final = 17
-_CREDENTIALS: Final = ("access_token", "refresh_token", "id_token")
 
 
 async def user_of(tx: Tx, provider: str, who: ForeignIdentity) -> User | None:
@@ -60,9 +59,9 @@ async def link_or_create(change: Change, provider: str, who: ForeignIdentity, *,
 async def keep_credentials(tx: Tx, seal: Seal, provider: str, who: ForeignIdentity) -> None:
     """Remember what the provider gave us for this user, sealed."""
     sealed: dict[str, str | None] = {"scope": who.scope}
-    for name in _CREDENTIALS:
+    for name in model.FOREIGN_CREDENTIALS:
         secret: str | None = getattr(who, name)
-        sealed[name] = seal.seal(secret, "accounts", provider, who.subject, name) if secret else None
+        sealed[name] = seal.seal(secret, *model.credential_place(provider, who.subject, name)) if secret else None
     await accounts.keep_credentials(tx, provider, who.subject, sealed, who.expires_at)
 
 

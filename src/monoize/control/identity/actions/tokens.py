@@ -21,6 +21,7 @@ class NewToken:
     role: TokenRole
     tenant_id: str
     scopes: Sequence[Permission] | None = None
+    projects: Sequence[int] | None = None
     expires_at: dt.datetime | None = None
 
 
@@ -41,7 +42,9 @@ async def create_token(change: Change, new: NewToken, secret: NewSecret, hash: s
     model.check_may_grant(change.call.principal, new.role, new.scopes, new.tenant_id)
     await tenants.get(change.tx, new.tenant_id)
     token = await tokens.add(change.tx, lookup=secret.lookup, hash=hash, **dataclasses.asdict(new))
-    change.record("token.create", "token", token.name, role=token.role, scopes=token.scopes)
+    change.record(
+        "token.create", "token", token.name, role=token.role, scopes=token.scopes, projects=token.projects
+    )
     return CreatedToken(secret.shown, token)
 
 

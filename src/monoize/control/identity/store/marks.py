@@ -2,11 +2,15 @@
 
 from sqlalchemy import Connection, inspect, select
 
-from monoize.control.identity.store.versions import leave
+from monoize.control.identity.store.versions import leave, put, value
 from monoize.control.identity.tables import versions
-from monoize.infra.db import Database
+from monoize.infra.db import Database, Tx
 
 _MASTER_KEY = "master_key_check"
+_FOUNDING_KEY = "founding_key"
+
+FOUNDING_KEY_PLACE = ("versions", _FOUNDING_KEY)
+"""What the sealed key of lasting digests is bound to."""
 
 
 def key_mark(connection: Connection) -> str | None:
@@ -14,6 +18,20 @@ def key_mark(connection: Connection) -> str | None:
     if not inspect(connection).has_table(versions.name):
         return None
     return connection.scalar(select(versions.c.version).where(versions.c.name == _MASTER_KEY))
+
+
+def founding_key(connection: Connection) -> str | None:
+    """The sealed key of lasting digests; None while the master key was never exchanged."""
+    return connection.scalar(select(versions.c.version).where(versions.c.name == _FOUNDING_KEY))
+
+
+async def exchange(tx: Tx, before: str, mark: str, founding_key: str) -> bool:
+    """The mark of another master key in place of `before`; False when that is not the one that stands."""
+    if await value(tx, _MASTER_KEY, lock=True) != before:
+        return False
+    await put(tx, _MASTER_KEY, mark)
+    await put(tx, _FOUNDING_KEY, founding_key)
+    return True
 
 
 async def leave_key_mark(database: Database, mark: str) -> str:

@@ -21,6 +21,7 @@ def _token(row: Row[Any]) -> Token:
         tenant_id=row.tenant_id,
         role=row.role,
         scopes=row.scopes,
+        projects=row.projects,
         expires_at=row.expires_at,
         last_used_at=row.last_used_at,
         created_at=row.created_at,
@@ -36,6 +37,7 @@ async def add(
     tenant_id: str,
     role: TokenRole,
     scopes: Sequence[Permission] | None,
+    projects: Sequence[int] | None,
     expires_at: dt.datetime | None,
 ) -> Token:
     values = {
@@ -45,6 +47,7 @@ async def add(
         "tenant_id": tenant_id,
         "role": role,
         "scopes": None if scopes is None else sorted(scopes),
+        "projects": None if projects is None else sorted(set(projects)),
         "expires_at": expires_at,
     }
     try:

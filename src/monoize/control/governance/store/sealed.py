@@ -1,0 +1,9 @@
+"""Where the room keeps sealed values."""
+
+from typing import Final
+
+from monoize.control.governance.model.approvals import arguments_place
+from monoize.control.governance.tables import approvals
+from monoize.infra.resealing import sealed_in
+
+SEALED: Final = (sealed_in(approvals, "args_sealed", lambda row: arguments_place(row.id)),)

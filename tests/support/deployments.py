@@ -1,0 +1,148 @@
+"""A house with a real engine in which services are deployed by workers of ours, a step at a time or all at once."""
+
+import asyncio
+import contextlib
+import dataclasses
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any, Final
+
+import httpx2
+
+from monoize.base.ids import new_id
+from monoize.base.principal import SYSTEM, Call
+from monoize.control.edge.house import House
+from monoize.control.projects.actions import deployments as verbs
+from monoize.control.projects.actions import projects as project_verbs
+from monoize.control.projects.actions import services as service_verbs
+from monoize.control.projects.actions.deploy_steps import Means
+from monoize.control.projects.actions.deploying import Deployer
+from monoize.control.projects.actions.leases import Lease
+from monoize.control.projects.actions.proxy import make_proxy
+from monoize.control.projects.drivers.engine import Engine
+from monoize.control.projects.model.config import Health, Port, ServiceConfig
+from monoize.control.projects.model.deployments import Deployment
+from monoize.control.projects.model.instances import Instance
+from monoize.control.projects.model.terms import DeployTerms
+from monoize.control.projects.store import deployments, operation_lines, services
+from monoize.infra.audit_log import Change
+from monoize.infra.docker import Docker
+from monoize.main import house as opening
+from support.house import test_settings
+
+SERVES: Final = ("httpd", "-f", "-p", "80", "-h", "/www")
+SOON: Final = Lease(lasts_s=0.4, renewed_every_s=0.1)
+WAIT_MOST_S: Final = 30.0
+
+
+def config(image: str, **changes: Any) -> ServiceConfig:
+    """A service of one container that answers on port 80, with no time lost between its releases."""
+    usual: dict[str, Any] = {
+        "image": image,
+        "command": SERVES,
+        "ports": (Port(80),),
+        "health": Health(kind="http", path="/", within_s=20, timeout_s=2),
+        "stop_grace_s": 1,
+        "deploy": DeployTerms(drain_s=0),
+    }
+    return ServiceConfig(**{**usual, **changes})
+
+
+@dataclasses.dataclass
+class Yard:
+    house: House
+    engine: Engine
+
+    def means(self, *, kept: int = 10, proxy: Any = None) -> Means:
+        return Means(self.house, self.engine, proxy or make_proxy(self.house), kept)
+
+    def worker(self, **means: Any) -> Deployer:
+        return Deployer(self.means(**means), SOON)
+
+    async def service(self, wanted: ServiceConfig, **values: Any) -> int:
+        """With its first deployment asked for."""
+        async with self.change() as change:
+            project = await project_verbs.create_project(change, name=f"p-{new_id()[-12:]}", description=None)
+        async with self.change() as change:
+            made = await service_verbs.create_service(
+                change, project.id, wanted, {"name": f"s-{new_id()[-12:]}", **values}, start=True
+            )
+        return made.service.id
+
+    async def asks(self, service_id: int, image: str | None = None) -> Deployment:
+        async with self.change() as change:
+            return await verbs.deploy(change, service_id, image=image, reason=None)
+
+    async def rolls_back(self, service_id: int, number: int | None = None) -> Deployment:
+        async with self.change() as change:
+            return await verbs.roll_back(change, service_id, number=number, reason=None)
+
+    async def cancels(self, deployment_id: int) -> Deployment:
+        async with self.change() as change:
+            return await verbs.cancel(change, deployment_id)
+
+    async def configures(self, service_id: int, wanted: ServiceConfig) -> None:
+        async with self.house.database.write() as tx:
+            await services.change(tx, service_id, {}, wanted)
+
+    async def finished(self, service_id: int, **means: Any) -> Deployment:
+        """The newest deployment of a service, once a worker has done all there is to do."""
+        worker = self.worker(**means)
+        async with asyncio.timeout(WAIT_MOST_S):
+            while True:
+                await worker.drain()
+                found = await self.newest(service_id)
+                if found.is_over:
+                    return found
+                await asyncio.sleep(0.05)
+
+    async def newest(self, service_id: int) -> Deployment:
+        async with self.house.database.read() as tx:
+            from monoize.control.edge.wire import Window
+
+            return (await deployments.page(tx, Window(1, None), service_id=service_id, visible=None))[0]
+
+    async def get(self, deployment_id: int) -> Deployment:
+        async with self.house.database.read() as tx:
+            return await deployments.get(tx, deployment_id)
+
+    async def lines(self, deployment_id: int) -> list[str]:
+        async with self.house.database.read() as tx:
+            return [one.line for one in await operation_lines.after(tx, "deployment_id", deployment_id, 0, 1000)]
+
+    async def containers(self, service_id: int) -> list[Instance]:
+        return list(await self.engine.instances(service_id))
+
+    async def serves(self, service_id: int) -> set[str]:
+        """What each running replica of the release that serves answers."""
+        async with self.house.database.read() as tx:
+            service = await services.get(tx, service_id)
+        if service.release_id is None:
+            return set()
+        found = await self.engine.release_instances(service_id, service.release_id)
+        ports = [host for one in found if one.running for host in one.ports.values()]
+        async with httpx2.AsyncClient(timeout=5, trust_env=False, verify=False) as client:
+            return {(await client.get(f"http://127.0.0.1:{port}/")).text.strip() for port in ports}
+
+    async def until(self, holds: Callable[[], Any], what: str) -> None:
+        async with asyncio.timeout(WAIT_MOST_S):
+            while not await holds():
+                await asyncio.sleep(0.02)
+
+    @contextlib.asynccontextmanager
+    async def change(self) -> AsyncIterator[Change]:
+        async with self.house.audit_log.change(Call(SYSTEM, new_id())) as change:
+            yield change
+
+
+@contextlib.asynccontextmanager
+async def open_yard(dsn: str, folder: Path, docker_url: str, **settings: Any) -> AsyncIterator[Yard]:
+    made = test_settings(dsn, folder, docker_url=docker_url, **settings)
+    async with opening.open_house(made) as (house, _), Docker(docker_url) as docker:
+        engine = Engine(docker)
+        yield Yard(house, engine)
+        # The engine is everybody's, and each database counts its services from one.
+        await asyncio.gather(*(engine.remove(one.container_id) for one in await engine.instances()))
+        pins = await docker.images({"reference": ["monoize/*"]})
+        for name in [name for pin in pins for name in pin["RepoTags"]]:
+            await engine.unpin(*name.split(":"))
