@@ -135,7 +135,7 @@ CHANGES = {
         ],
         "DROP TABLE audit_head; "
         "CREATE TABLE audit_head (id INTEGER PRIMARY KEY NOT NULL, seq BIGINT NOT NULL, row_hash TEXT NOT NULL, "
-        "key_id VARCHAR(8))": ["check ck_audit_head_single_row is missing"],
+        "key_id TEXT)": ["check ck_audit_head_single_row is missing"],
     },
 }
 
