@@ -4,13 +4,10 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-import support.project_mutations  # noqa: F401 - its rows join VALID
-from fakes.smtp import MailSink
 from support.docker_engine import LazyEngine
-from support.house import open_house, test_settings
 from support.mutations import Scene
-from support.route_mutations import OUTSIDE  # its rows too
-from support.upstreams import open_upstreams
+from support.route_mutations import OUTSIDE  # its rows join VALID
+from support.scenes import open_scene
 
 
 @pytest.fixture(scope="session")
@@ -29,14 +26,5 @@ def nothing_is_left_running() -> Iterator[None]:
 
 @pytest.fixture
 async def scene(sqlite: str, tmp_path: Path, lazy_engine: LazyEngine) -> AsyncIterator[Scene]:
-    async with MailSink() as mail:
-        settings = test_settings(
-            sqlite,
-            tmp_path,
-            registration_enabled=True,
-            smtp_url=mail.url,
-            mail_from="monoize@example.com",
-            docker_url=lazy_engine.url,
-        )
-        async with open_house(settings) as running, open_upstreams(running):
-            yield Scene(running, mail, lazy_engine)
+    async with open_scene(sqlite, tmp_path, lazy_engine) as opened:
+        yield opened

@@ -3,7 +3,6 @@
 The scene of an endpoint is set up once, and its tests are taken in their order: refusals, then what succeeds.
 """
 
-import contextlib
 import json
 from collections.abc import AsyncIterator, Iterator
 from typing import Final
@@ -11,8 +10,8 @@ from typing import Final
 import httpx2
 import pytest
 import pytest_asyncio
-from fakes.smtp import MailSink
 from support.answers import refusal
+from support.docker_engine import LazyEngine
 from support.endpoints import closed_application, document, endpoints
 from support.engines import Scratch
 from support.hostile import (
@@ -24,10 +23,9 @@ from support.hostile import (
     only_wrong,
     with_field,
 )
-from support.house import open_house, test_settings
 from support.mutations import VALID, Request, Scene
 from support.rows import every_row, last_seq, logs_after
-from support.upstreams import open_upstreams
+from support.scenes import open_scene
 
 from monoize.control.identity.model import DEFAULT_TENANT_ID
 
@@ -74,20 +72,9 @@ def address(endpoint: str, sqlite_scratch: Scratch) -> Iterator[str]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def changing(
-    endpoint: str, address: str, tmp_path_factory: pytest.TempPathFactory
+    endpoint: str, address: str, lazy_engine: LazyEngine, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Changing]:
-    async with contextlib.AsyncExitStack() as stack:
-        mail = await stack.enter_async_context(MailSink())
-        settings = test_settings(
-            address,
-            tmp_path_factory.mktemp("changes"),
-            registration_enabled=True,
-            smtp_url=mail.url,
-            mail_from="monoize@example.com",
-        )
-        running = await stack.enter_async_context(open_house(settings))
-        await stack.enter_async_context(open_upstreams(running))
-        scene = Scene(running, mail)
+    async with open_scene(address, tmp_path_factory.mktemp("changes"), lazy_engine) as scene:
         yield Changing(endpoint, scene, await VALID[endpoint](scene))
 
 
