@@ -37,6 +37,11 @@ BODIES: Final = {
     for method, operation in operations.items()
     if "requestBody" in operation
 }
+TAKEN: Final = {
+    ("PUT /api/agents/{agent_id}/config", "patch"): "an object",
+    ("PUT /api/agents/{agent_id}/workspace/{filename}", "content"): "an empty text",
+}
+"""What is right for these fields, and for no others."""
 ORIGIN: Final = {"x-request-id": "the-request", "x-forwarded-for": "203.0.113.9"}
 together = pytest.mark.asyncio(loop_scope="module")
 
@@ -117,6 +122,8 @@ async def test_no_hostile_body_is_taken_and_none_changes_anything(changing: Chan
     complaints |= {kind: complaint(await changing.send(valid, kind)) for kind in OTHER_CONTENT_TYPES}
     for field, value in body.items():
         for what, wrong in NO_FIELDS_VALUE.items():
+            if what == TAKEN.get((changing.endpoint, field)):
+                continue
             hostile = f"[{wrong}]" if isinstance(value, list) else wrong
             complaints[f"{what} in {field}"] = complaint(await changing.send(with_field(body, field, hostile)))
 

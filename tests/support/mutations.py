@@ -1042,27 +1042,29 @@ async def _agent_of_root(scene: Scene) -> str:
     return f"/api/agents/{made['agent']['id']}"
 
 
+_TERMS_OF_A_PLAN: Final = {
+    "max_agents": 1,
+    "max_vpses": 1,
+    "max_bandwidth_bytes": 2**40,
+    "max_storage_bytes": 2**40,
+    "max_cpu_ms": 2**40,
+    "max_memory_mb_seconds": 2**40,
+    "overage_bandwidth_cost_per_gb_cents": 5,
+    "overage_cpu_cost_per_hour_cents": 5,
+    "overage_memory_cost_per_gb_hour_cents": 1,
+}
+
+
 @valid("POST /api/plans")
 async def create_plan(scene: Scene) -> Request:
-    body = {
-        "name": "small",
-        "max_agents": 1,
-        "max_vpses": 1,
-        "max_bandwidth_bytes": 2**40,
-        "max_storage_bytes": 2**40,
-        "max_cpu_ms": 2**40,
-        "max_memory_mb_seconds": 2**40,
-        "overage_bandwidth_cost_per_gb_cents": 5,
-        "overage_cpu_cost_per_hour_cents": 5,
-        "overage_memory_cost_per_gb_hour_cents": 1,
-    }
+    body = {"name": "small", **_TERMS_OF_A_PLAN}
     return Request(await scene.root(), "/api/plans", (("plan.create", "user:root", "plan"),), body)
 
 
 @valid("PATCH /api/plans/{plan}")
 async def update_plan(scene: Scene) -> Request:
     await _plan_of_root(scene)
-    body = {"name": "smaller", "max_agents": 1, "max_bandwidth_bytes": 1}
+    body = {"name": "smaller", **_TERMS_OF_A_PLAN}
     return Request(await scene.root(), "/api/plans/small", (("plan.update", "user:root", "plan"),), body)
 
 

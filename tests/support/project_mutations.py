@@ -243,7 +243,9 @@ async def roll_back(scene: Scene) -> Request:
         served = await releases.add(tx, service, {**release, "env_sealed": "sealed"})
         await releases.became(tx, served.id, {"proven_at": utc_now()})
     rows = (("deployment.roll_back", "user:root", "deployment"),)
-    return Request(await scene.root(), f"/api/services/{service}/rollback", rows, {"release": 1})
+    return Request(
+        await scene.root(), f"/api/services/{service}/rollback", rows, {"release": 1, "reason": "It was better."}
+    )
 
 
 @valid("POST /api/deployments/{deployment_id}/cancel")

@@ -83,7 +83,10 @@ async def get_source(tx: Tx, service_id: int) -> Source:
 async def put_source(
     change: Change, seal: Seal, service_id: int, values: Mapping[str, Any], *, credential: str | None
 ) -> Source:
-    """All of it. A credential that is not given stays as long as the repository does: it was meant for that."""
+    """All of it. A credential that is not given stays as long as the repository does: it was meant for that.
+
+    An empty one takes the present one away.
+    """
     await services.get(change.tx, service_id, lock=True)
     before = await sources.find(change.tx, service_id)
     columns = dict(values)

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import AfterValidator, Field, SecretStr, TypeAdapter
+from pydantic import AfterValidator, Field, TypeAdapter
 from starlette.responses import Response, StreamingResponse
 
 from monoize.base.principal import Call
@@ -35,7 +35,7 @@ BuildArgument = Annotated[
 
 
 class SourcePut(Wire):
-    """An empty credential takes the present one away; one that is not sent stays, unless the repository changes."""
+    """A credential that is null is taken away; one that is not sent stays, unless the repository changes."""
 
     repository: Annotated[
         str, Field(min_length=1, max_length=URL_MOST), STORABLE, AfterValidator(repositories.clone_url)
@@ -47,7 +47,7 @@ class SourcePut(Wire):
         dict[BuildArgument, Annotated[str, Field(max_length=1_024), STORABLE]], Field(max_length=BUILD_ARGS_MOST)
     ] = {}
     auto_deploy: bool = False
-    credential: Annotated[SecretStr, Field(max_length=1_024)] | None = None
+    credential: Annotated[str, Field(min_length=1, max_length=1_024), STORABLE] | None = None
 
 
 class BuildRequest(Wire):
@@ -69,7 +69,7 @@ async def put_source(
     service_id: Id, body: SourcePut, mutation: Annotated[Mutation, mutates("projects.write")]
 ) -> Response:
     values = body.model_dump(exclude={"credential"})
-    credential = None if body.credential is None else body.credential.get_secret_value()
+    credential = body.credential or ("" if "credential" in body.model_fields_set else None)
     seal = mutation.house.seal
     return await mutation.run(
         lambda change: builds.put_source(change, seal, service_id, values, credential=credential)
