@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 from fakes.smtp import MailSink
 from support.answers import refusal
+from support.docker_engine import LazyEngine
 from support.endpoints import closed_application, document, endpoints
 from support.engines import Scratch
 from support.hostile import (
@@ -74,7 +75,7 @@ def address(endpoint: str, sqlite_scratch: Scratch) -> Iterator[str]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def changing(
-    endpoint: str, address: str, tmp_path_factory: pytest.TempPathFactory
+    endpoint: str, address: str, lazy_engine: LazyEngine, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Changing]:
     async with contextlib.AsyncExitStack() as stack:
         mail = await stack.enter_async_context(MailSink())
@@ -84,10 +85,11 @@ async def changing(
             registration_enabled=True,
             smtp_url=mail.url,
             mail_from="monoize@example.com",
+            docker_url=lazy_engine.url,
         )
         running = await stack.enter_async_context(open_house(settings))
         await stack.enter_async_context(open_upstreams(running))
-        scene = Scene(running, mail)
+        scene = Scene(running, mail, lazy_engine)
         yield Changing(endpoint, scene, await VALID[endpoint](scene))
 
 
