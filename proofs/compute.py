@@ -579,7 +579,7 @@ def thousand_machines(folder: Path) -> str:
                 await insert_many(tx, vpses, rows)
             for id in [made.id, *(row["id"] for row in rows)]:
                 cloud.add(machine_name(id), {MACHINE_LABEL: id})
-            drivers = open_drivers(settings)
+            drivers = open_drivers(settings, house.installation)
             started_s = time.monotonic()
             findings = await Reconciler(house, drivers).reconcile(drivers.of("hetzner"))
             took_s = time.monotonic() - started_s

@@ -4,10 +4,11 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from monoize.infra.docker import Docker, EngineGone, EngineRefused, agreed, split_reference
+from monoize.infra.docker import Docker, EngineGone, EngineRefused, agreed, split_reference, tells_of_init
 
 
 @pytest.mark.parametrize(
@@ -36,6 +37,23 @@ def test_the_newest_version_that_both_know_is_spoken(theirs: str, oldest: str, s
 def test_an_engine_that_is_too_old_or_too_new_is_refused(theirs: str, oldest: str):
     with pytest.raises(EngineRefused):
         agreed(theirs, oldest)
+
+
+@pytest.mark.parametrize(
+    ("info", "has_one"),
+    [
+        ({"InitBinary": "docker-init", "InitCommit": {"ID": "de40ad0"}}, True),
+        # As Debian builds it.
+        ({"InitBinary": "docker-init", "InitCommit": {"ID": ""}}, True),
+        ({"InitBinary": "docker-init"}, True),
+        # It is configured, and not installed.
+        ({"InitBinary": "docker-init", "InitCommit": {"ID": "N/A"}}, False),
+        ({"InitBinary": ""}, False),
+        ({}, False),
+    ],
+)
+def test_an_engine_has_an_init_if_it_found_one(info: dict[str, Any], has_one: bool):
+    assert has_one is tells_of_init(info)
 
 
 @pytest.mark.parametrize("url", ["", "unix://relative", "ftp://x", "tcp://", "/var/run/docker.sock"])

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, select, text
 from support import processes
+from support.engines import Scratch
 from support.house import open_house, test_settings
 
 from monoize.base.errors import StartupProblem
@@ -49,6 +50,24 @@ async def with_secrets(settings: Settings) -> None:
                 insert(accounts).values(**theirs, provider_account_id="1", access_token="kept by Auth.js")
             )
             change.record("test", "test", "1")
+
+
+async def test_the_name_of_an_installation_is_its_own_and_stays_over_keys(
+    sqlite: str, sqlite_scratch: Scratch, tmp_path: Path
+):
+    settings, second = by_file(sqlite, tmp_path), sqlite_scratch.fresh()
+
+    async def name(settings: Settings) -> str:
+        async with only_house(settings) as (house, _):
+            return house.installation
+
+    first = await name(settings)
+    # Its key file, too: many a second installation begins as a copy of the first one's settings.
+    assert first != await name(by_file(second, tmp_path))
+    await master_key.rotate(settings, None)
+
+    assert (12, first) == (len(first), await name(settings))
+    sqlite_scratch.done(second)
 
 
 async def opens(settings: Settings) -> str:

@@ -23,6 +23,7 @@ from monoize.control.projects.drivers.engine import Engine
 from monoize.control.projects.model.config import Health, Port, ServiceConfig
 from monoize.control.projects.model.deployments import Deployment
 from monoize.control.projects.model.instances import Instance
+from monoize.control.projects.model.ownership import Ours
 from monoize.control.projects.model.terms import DeployTerms
 from monoize.control.projects.store import deployments, operation_lines, services
 from monoize.infra.audit_log import Change
@@ -139,10 +140,19 @@ class Yard:
 async def open_yard(dsn: str, folder: Path, docker_url: str, **settings: Any) -> AsyncIterator[Yard]:
     made = test_settings(dsn, folder, docker_url=docker_url, **settings)
     async with opening.open_house(made) as (house, _), Docker(docker_url) as docker:
-        engine = Engine(docker)
+        engine = Engine(docker, Ours(house.installation))
         yield Yard(house, engine)
-        # The engine is everybody's, and each database counts its services from one.
-        await asyncio.gather(*(engine.remove(one.container_id) for one in await engine.instances()))
-        pins = await docker.images({"reference": ["monoize/*"]})
-        for name in [name for pin in pins for name in pin["RepoTags"]]:
+        await emptied(engine)
+
+
+async def emptied(engine: Engine) -> None:
+    """Everything of this installation is gone: the engine is everybody's, and lasts as long as the session."""
+    docker, ours = engine.docker, {"label": engine.ours.bearing()}
+    await asyncio.gather(*(engine.remove(one.container_id) for one in await engine.instances()))
+    for network in await docker.networks(ours):
+        await docker.remove_network(str(network["Id"]))
+    for volume in await docker.volumes(ours):
+        await docker.remove_volume(str(volume["Name"]))
+    for pin in await docker.images({"reference": [f"monoize/{engine.ours.installation}/*"]}):
+        for name in pin["RepoTags"]:
             await engine.unpin(*name.split(":"))

@@ -19,6 +19,7 @@ from monoize.control.projects.actions.deploy_steps import Means
 from monoize.control.projects.actions.deploying import Deployer
 from monoize.control.projects.actions.proxy import make_proxy
 from monoize.control.projects.drivers.engine import Engine
+from monoize.control.projects.model.ownership import Ours
 from monoize.infra.docker import Docker
 from monoize.main import house as opening
 from support.deployments import SOON
@@ -55,7 +56,8 @@ async def work(dsn: str, folder: str, docker_url: str, kind: str, what: str) -> 
             die_before_writing(what)
         else:
             docker.last_call = what
-        await Deployer(Means(house, Engine(docker), make_proxy(house), 10), SOON).drain()
+        engine = Engine(docker, Ours(house.installation))
+        await Deployer(Means(house, engine, make_proxy(house), 10), SOON).drain()
 
 
 def main(dsn: str, folder: str, docker_url: str) -> None:

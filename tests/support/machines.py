@@ -63,6 +63,7 @@ def spec(image: str, access: tuple[str, str], machine_id: str | None, token: str
 
 
 HERE: Final = ("0.0.0.0:3128", "http://127.0.0.1:8080")
+INSTALLATION: Final = "0123456789ab"
 OUTSIDE: Final = ("proxy.example.com:3128", "https://ai.example.com")
 
 
@@ -99,8 +100,8 @@ class DockerPlace:
         self.engine = engine
         engine.import_image(self.image, changes=(f"CMD {json.dumps(['sh', '-c', IDLE])}",))
 
-    def opened(self) -> DockerDriver:
-        return DockerDriver(self.engine.url)
+    def opened(self, installation: str = INSTALLATION) -> DockerDriver:
+        return DockerDriver(self.engine.url, installation)
 
     def spec(self, machine_id: str | None = None, *, token: str = "token-1", **other: Any) -> MachineSpec:
         return spec(other.pop("image", self.image), HERE, machine_id, token, **other)

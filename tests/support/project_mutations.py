@@ -193,8 +193,8 @@ async def log_in_to_registry(scene: Scene) -> Request:
 @valid("DELETE /api/orphans/{container_id}")
 async def remove_orphan(scene: Scene) -> Request:
     scene.engine.needed()
-    config = {"Image": "busybox:test", "Labels": {"monoize.managed": "1"}, "HostConfig": {"NetworkMode": "none"}}
     engine = scene.house.app.state.projects.engine
+    config = {"Image": "busybox:test", "Labels": engine.ours.label, "HostConfig": {"NetworkMode": "none"}}
     orphan = await engine.docker.create_container(f"orphan-{new_id()}", config)
     rows = (("orphan.remove", "user:root", "container"),)
     return Request(await scene.root(), f"/api/orphans/{orphan}", rows)

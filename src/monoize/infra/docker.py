@@ -73,6 +73,7 @@ class Docker:
             base, socket, _STREAMS_AT_ONCE, httpx2.Timeout(CALL_S, connect=CONNECT_S, pool=CONNECT_S, read=None)
         )
         self._version: str | None = None
+        self._has_init: bool | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -92,6 +93,12 @@ class Docker:
 
     async def info(self) -> Mapping[str, Any]:
         return _object(await self._ask("GET", "/info"))
+
+    async def has_init(self) -> bool:
+        """Whether it can put an init before the programs of containers (`HostConfig.Init`). Asked for once."""
+        if self._has_init is None:
+            self._has_init = tells_of_init(await self.info())
+        return self._has_init
 
     async def check_login(self, server: str, username: str, password: str) -> None:
         """Ask a registry whether it takes this; EngineRefused says what it answered."""
@@ -380,6 +387,12 @@ def agreed(theirs: str, their_oldest: str) -> str:
             f"the engine speaks API {their_oldest} to {theirs}; {'.'.join(map(str, OLDEST))} is the least needed",
         )
     return ".".join(map(str, newest))
+
+
+def tells_of_init(info: Mapping[str, Any]) -> bool:
+    """An engine names its init also when that is not installed, and then fails to start containers with it: what
+    tells is that it could not be asked for its version."""
+    return bool(info.get("InitBinary")) and (info.get("InitCommit") or {}).get("ID") != "N/A"
 
 
 def split_reference(image: str) -> tuple[str, str]:

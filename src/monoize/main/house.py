@@ -5,7 +5,9 @@ What can fail fails before anything is changed: database, schema version, master
 
 import asyncio
 import contextlib
+import secrets
 from collections.abc import AsyncIterator
+from typing import Final
 
 from monoize.base.errors import StartupProblem
 from monoize.control.edge.house import House
@@ -21,6 +23,8 @@ from monoize.infra.settings import Settings
 from monoize.main import backups, master_key
 from monoize.main.key_file import key_at_hand, key_file
 from monoize.migrations import runner
+
+_INSTALLATION_BYTES: Final = 6
 
 
 @contextlib.asynccontextmanager
@@ -44,9 +48,10 @@ async def furnish(settings: Settings, database: Database) -> AsyncIterator[tuple
     """A house over a database that is open and stays so."""
     async with contextlib.AsyncExitStack() as stack:
         seal = await _unlock(settings, database)
+        installation = await _installation(database)
         counters = _counters(settings)
         stack.push_async_callback(counters.close)
-        house, identity = _put_together(settings, database, seal, counters)
+        house, identity = _put_together(settings, database, seal, counters, installation)
         stack.callback(identity.passwords.close)
         stack.push_async_callback(identity.authenticator.flush_last_used)
         yield house, identity
@@ -61,11 +66,13 @@ def _counters(settings: Settings) -> Counters:
     return RedisCounters(settings.redis_url)
 
 
-def _put_together(settings: Settings, database: Database, seal: Seal, counters: Counters) -> tuple[House, Identity]:
+def _put_together(
+    settings: Settings, database: Database, seal: Seal, counters: Counters, installation: str
+) -> tuple[House, Identity]:
     identity = make_identity(settings, database, counters)
     audit_log = AuditLog(database, seal)
     audit_log.observe(identity.authenticator.changed)
-    house = House(settings, database, seal, audit_log, counters, identity.authenticator)
+    house = House(settings, database, seal, audit_log, counters, identity.authenticator, installation)
     return house, identity
 
 
@@ -103,3 +110,10 @@ async def _unlock(settings: Settings, database: Database) -> Seal:
     async with database.connect() as connection:
         founding_key = await connection.run_sync(marks.founding_key)
     return master_key.seal_with(key, founding_key)
+
+
+async def _installation(database: Database) -> str:
+    """Drawn once for each database: two of them may have the same master key and still are two installations."""
+    async with database.connect() as connection:
+        found = await connection.run_sync(marks.installation)
+    return found or await marks.leave_installation(database, secrets.token_hex(_INSTALLATION_BYTES))

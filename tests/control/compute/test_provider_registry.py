@@ -10,7 +10,8 @@ from monoize.infra.settings import Settings, load
 
 
 def opened(tmp_path: Path, **settings: str) -> Drivers:
-    return open_drivers(Settings(data_dir=tmp_path, docker_url=f"unix://{tmp_path}/docker.sock", **settings))
+    made = Settings(data_dir=tmp_path, docker_url=f"unix://{tmp_path}/docker.sock", **settings)
+    return open_drivers(made, "0123456789ab")
 
 
 async def test_processes_are_there_everywhere_and_an_engine_when_it_is(tmp_path: Path) -> None:
@@ -44,7 +45,7 @@ async def test_clouds_are_there_by_the_names_that_their_own_tools_read(tmp_path:
         "HETZNER_SSH_KEY_NAMES": "ops, dev",
     }
     effective = load(environ, Path("/dev/null"))
-    drivers = open_drivers(effective.settings)
+    drivers = open_drivers(effective.settings, "0123456789ab")
 
     assert {"fly", "hetzner"} <= {driver.name for driver in drivers.all}
     assert ("prefixed", 7) == (effective.settings.hetzner_api_token, effective.settings.hetzner_network_id)

@@ -39,6 +39,13 @@ async def test_a_new_service_is_live_and_a_redeploy_leaves_only_the_new_release(
     assert [second.release_id] == [one.release_id for one in await yard.containers(service)]
 
 
+async def test_where_nothing_served_before_nothing_is_drained(yard: Yard):
+    """It would not be over within the time that is waited for it."""
+    service = await yard.service(config("app:1", deploy=DeployTerms(drain_s=600)))
+
+    assert "live" == (await yard.finished(service)).status
+
+
 async def test_a_release_that_does_not_answer_fails_and_says_what_was_seen(yard: Yard):
     service = await yard.service(config("app:1"))
     await yard.finished(service)

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,24 +10,27 @@ import pytest
 from fakes.registry import PASSWORD, USERNAME, Registry
 from support.docker_engine import DockerEngine
 
+from monoize.control.projects.drivers import container_spec
 from monoize.control.projects.drivers.engine import Engine
 from monoize.control.projects.errors import MountNotAllowed
 from monoize.control.projects.model.config import Health, Limits, Port, ServiceConfig, Volume, config_hash
 from monoize.control.projects.model.instances import Login, Probe, ReleasePlan
+from monoize.control.projects.model.ownership import Ours
 from monoize.infra.docker import Docker, EngineRefused, InTheWay
 
 CONFIG = ServiceConfig(image="app:1", ports=(Port(80),), health=Health("http"), stop_grace_s=0)
+OURS = Ours("0123456789ab")
 HOSTILE = ("$(touch /pwned)", "`id`", "'; exit 1; '", '"', "a\nb", "--privileged", "é", "\\x00", "%s%n", "${IFS}")
 
 
 @pytest.fixture
 async def engine(docker_engine: DockerEngine, tmp_path: Path) -> AsyncIterator[Engine]:
     async with Docker(docker_engine.url) as docker:
-        opened = Engine(docker, (str(tmp_path / "shared"),), kept_from=(tmp_path / "shared" / "data",))
+        opened = Engine(docker, OURS, (str(tmp_path / "shared"),), kept_from=(tmp_path / "shared" / "data",))
         yield opened
         for one in await opened.instances():
             await opened.remove(one.container_id)
-        await opened.remove_network(9, "monoize-p9")
+        await opened.remove_network(9)
 
 
 async def plan(engine: Engine, config: ServiceConfig = CONFIG, **changes: object) -> ReleasePlan:
@@ -39,7 +43,6 @@ async def plan(engine: Engine, config: ServiceConfig = CONFIG, **changes: object
         image_id=image.id,
         config=config,
         config_hash=config_hash(config),
-        network="monoize-p9",
         aliases=("web",),
         host_ports={0: {80: 29_901}, 1: {80: 29_902}},
     )
@@ -121,23 +124,24 @@ async def test_a_registry_that_refuses_is_quoted_and_one_that_knows_us_is_told_w
 
 
 async def test_what_is_not_ours_is_in_the_way_and_left_alone(engine: Engine):
-    foreign = await engine.docker.create_network("monoize-p9")
+    network, volume = OURS.network(9), OURS.volume(9, 90, "data")
+    foreign = await engine.docker.create_network(network, {"Labels": Ours("ba9876543210").of_project(9)})
     try:
         with pytest.raises(InTheWay):
             await engine.start_release(await plan(engine))
         with pytest.raises(InTheWay):
-            await engine.remove_network(9, "monoize-p9")
-        assert foreign == (await engine.docker.inspect_network("monoize-p9"))["Id"]
+            await engine.remove_network(9)
+        assert foreign == (await engine.docker.inspect_network(network))["Id"]
     finally:
         await engine.docker.remove_network(foreign)
-    await engine.docker.create_volume("monoize-p9-s90-data", {})
+    await engine.docker.create_volume(volume, {})
     try:
         with pytest.raises(InTheWay):
             await engine.start_release(
                 await plan(engine, dataclasses.replace(CONFIG, volumes=(Volume("data", "/data"),)))
             )
     finally:
-        await engine.docker.remove_volume("monoize-p9-s90-data")
+        await engine.docker.remove_volume(volume)
 
 
 async def test_a_folder_is_mounted_only_if_it_is_in_the_list_when_links_are_followed(
@@ -166,3 +170,42 @@ async def test_a_port_on_which_nobody_listens_is_found_out_behind_the_engines_ow
     assert (False, "tcp://127.0.0.1:29901") == (seen.ok, seen.url)
     assert not (await engine.probe(one, dataclasses.replace(deaf, health=Health("http", timeout_s=1)))).ok
     assert (await engine.probe(one, dataclasses.replace(deaf, health=Health("none")))).ok
+
+
+async def test_a_program_that_knows_nothing_of_signals_ends_at_once_when_it_is_asked_to(engine: Engine):
+    """As the first process of a container it would be sent SIGTERM in vain, and take all of its grace."""
+    sleeps = dataclasses.replace(CONFIG, command=("sleep", "600"), stop_grace_s=25)
+    await engine.start_release(await plan(engine, sleeps))
+
+    async with asyncio.timeout(10):
+        await engine.stop_release(90, 900, grace_s=25)
+
+    assert [128 + signal.SIGTERM] == [one.exit_code for one in await engine.release_instances(90, 900)]
+
+
+async def test_an_image_that_brings_its_own_init_is_given_no_other(engine: Engine, docker_engine: DockerEngine):
+    insists = "#!/bin/sh\n[ $$ = 1 ] || exit 100\nexec httpd -f -p 80 -h /www\n"
+    id = docker_engine.import_image("own-init:1", {"init": insists}, changes=('ENTRYPOINT ["/init"]',))
+    wanted = await plan(engine, image_id=id)
+    await engine.start_release(wanted)
+
+    assert (await answered(engine, wanted)).ok
+
+
+@pytest.mark.parametrize(
+    ("entrypoint", "cmd", "command", "is_one"),
+    [
+        (["/init"], ["app"], None, True),
+        (None, ["/sbin/init"], None, True),
+        (None, ["/sbin/init"], ["app"], False),
+        (["/usr/bin/tini", "--"], ["app"], ["app"], True),
+        (["docker-entrypoint.sh"], ["init"], None, False),
+        (["app"], None, ["init"], False),
+        (None, None, None, False),
+        ([], [], ["dumb-init", "app"], True),
+    ],
+)
+def test_what_is_started_first_decides_whether_it_is_an_init(
+    entrypoint: list[str] | None, cmd: list[str] | None, command: list[str] | None, is_one: bool
+):
+    assert is_one is container_spec.is_an_init({"Entrypoint": entrypoint, "Cmd": cmd}, command)

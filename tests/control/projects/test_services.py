@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.deployments import emptied
 from support.docker_engine import DockerEngine
 from support.house import Client, RunningHouse, open_house, test_settings
 
@@ -58,8 +59,7 @@ async def open_place(sqlite: str, folder: Path, url: str) -> AsyncIterator[Place
 async def place(sqlite: str, tmp_path: Path, docker_engine: DockerEngine) -> AsyncIterator[Place]:
     async with open_place(sqlite, tmp_path, docker_engine.url) as opened:
         yield opened
-        for one in docker_engine.containers("monoize.managed=1"):
-            await opened.projects.engine.remove(str(one["Id"]))
+        await emptied(opened.projects.engine)
 
 
 async def until(true: Callable[[], Awaitable[bool]]) -> None:
@@ -204,7 +204,7 @@ async def test_what_is_gone_is_made_again_and_what_stopped_is_started(place: Pla
 
 async def test_what_belongs_to_nobody_is_shown_and_left_alone_until_somebody_removes_it(place: Place):
     engine = place.projects.engine
-    config = {"Image": "busybox:test", "Labels": {"monoize.managed": "1", "monoize.service": "987654"}}
+    config = {"Image": "busybox:test", "Labels": engine.ours.of_service(1, 987_654)}
     orphan = await engine.docker.create_container("left-over", {**config, "HostConfig": {"NetworkMode": "none"}})
     foreign = await engine.docker.create_container(
         "foreign", {"Image": "busybox:test", "HostConfig": {"NetworkMode": "none"}}
@@ -270,9 +270,9 @@ async def test_deleting_leaves_nothing_behind_and_says_so_line_by_line(place: Pl
     assert ("done", None) == (removal["state"], removal["error"])
     assert {"container", "volume", "network", "image"} == {line["kind"] for line in removal["evidence"]}
     assert {"removed"} == {line["outcome"] for line in removal["evidence"]}
+    engine, managed = place.projects.engine.docker, {"label": ["monoize.managed=1"]}
     assert [] == docker_engine.containers("monoize.managed=1")
-    assert [] == await place.projects.engine.docker.volumes({"label": ["monoize.managed=1"]})
-    assert [] == await place.projects.engine.docker.networks({"label": ["monoize.managed=1"]})
+    assert ([], []) == (await engine.volumes(managed), await engine.networks(managed))
     assert 404 == (await place.root.get(f"/api/services/{web}")).status_code
 
 

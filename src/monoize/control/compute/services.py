@@ -36,7 +36,7 @@ class Compute:
 def open_compute(house: House, address: str) -> Compute:
     """`address` is that of this server; what machines call it is known to their drivers."""
     settings = house.settings
-    drivers = open_drivers(settings)
+    drivers = open_drivers(settings, house.installation)
     ways = WaysOut(settings.egress_address or settings.egress_listen, address)
     monitor = Monitor(house, drivers)
     worker = Worker(house, drivers, ways, health.ask, monitor.read_one)

@@ -32,12 +32,15 @@ class Authenticator(Protocol):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class House:
+    """`installation` tells this database from all others, for good: by it things outside are known as ours."""
+
     settings: Settings
     database: Database
     seal: Seal
     audit_log: AuditLog
     counters: Counters
     authenticator: Authenticator
+    installation: str
 
 
 def house_of(connection: HTTPConnection) -> House:

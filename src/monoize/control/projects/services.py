@@ -3,10 +3,8 @@
 import contextlib
 import dataclasses
 from collections.abc import AsyncIterator
-from typing import Annotated
 
-from fastapi import Depends
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import HTTPConnection
 
 from monoize.control.edge.house import House
 from monoize.control.projects.actions.followers import Followers
@@ -14,6 +12,7 @@ from monoize.control.projects.actions.proxy import Proxy, make_proxy
 from monoize.control.projects.actions.upkeep import Upkeep, make_upkeep
 from monoize.control.projects.actions.workers import Workers, make_workers
 from monoize.control.projects.drivers.engine import Engine
+from monoize.control.projects.model.ownership import Ours
 from monoize.infra.docker import Docker
 
 
@@ -30,7 +29,8 @@ class Projects:
 async def open_projects(house: House) -> AsyncIterator[Projects]:
     settings = house.settings
     async with Docker(settings.docker_url) as docker:
-        engine = Engine(docker, settings.bind_mounts, kept_from=(settings.data_dir,))
+        ours = Ours(house.installation)
+        engine = Engine(docker, ours, settings.bind_mounts, kept_from=(settings.data_dir,))
         proxy = make_proxy(house)
         workers = make_workers(house, engine, proxy)
         upkeep = make_upkeep(house, engine, proxy)
@@ -40,25 +40,3 @@ async def open_projects(house: House) -> AsyncIterator[Projects]:
 def projects_of(connection: HTTPConnection) -> Projects:
     projects: Projects = connection.app.state.projects
     return projects
-
-
-def _proxy(request: Request) -> Proxy:
-    return projects_of(request).proxy
-
-
-def _engine(request: Request) -> Engine:
-    return projects_of(request).engine
-
-
-def _followers(request: Request) -> Followers:
-    return projects_of(request).followers
-
-
-def _upkeep(request: Request) -> Upkeep:
-    return projects_of(request).upkeep
-
-
-EngineHere = Annotated[Engine, Depends(_engine)]
-FollowersHere = Annotated[Followers, Depends(_followers)]
-UpkeepHere = Annotated[Upkeep, Depends(_upkeep)]
-ProxyHere = Annotated[Proxy, Depends(_proxy)]

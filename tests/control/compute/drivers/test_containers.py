@@ -17,7 +17,7 @@ from typing import Any
 import httpx2
 import pytest
 from support.engines import absent
-from support.machines import DockerPlace, until, until_power
+from support.machines import INSTALLATION, DockerPlace, until, until_power
 
 from monoize.control.compute.drivers.docker.container import reading
 from monoize.control.compute.drivers.docker.driver import DockerDriver
@@ -200,7 +200,7 @@ async def test_a_machine_is_finished_where_its_maker_died(
     place: DockerPlace, driver: DockerDriver, engine: Docker
 ) -> None:
     spec = place.spec()
-    labels = {"monoize.machine": spec.machine_id}
+    labels = {"monoize.machine": spec.machine_id, "monoize.installation": INSTALLATION}
     await engine.create_network(f"{spec.ref.name}-dead", {"Internal": True, "Labels": labels})
     await engine.create_volume(spec.ref.name, labels)
 
@@ -237,6 +237,24 @@ async def test_what_is_not_ours_is_not_touched(place: DockerPlace, driver: Docke
     await engine.remove_container(spec.ref.name)
 
 
+async def test_machines_of_another_installation_are_none_of_ours(place: DockerPlace, driver: DockerDriver) -> None:
+    spec = place.spec()
+    other = place.opened("ba9876543210")
+    try:
+        await other.create(spec)
+        assert [] == await driver.list()
+        async with Docker(place.engine.url) as engine:
+            await engine.remove_container(spec.ref.name, force=True)
+        # What is left of it, a network and a volume, is not ours either.
+        assert ([], [spec.machine_id]) == (
+            await driver.list(),
+            [one.machine_id for one in await other.list()],
+        )
+    finally:
+        await other.destroy(spec.ref)
+        await other.close()
+
+
 async def test_a_preset_that_the_engine_cannot_give_is_refused(place: DockerPlace, driver: DockerDriver) -> None:
     with pytest.raises(ProviderRefused, match="CPUs") as refused:
         await driver.create(place.spec(cpu_millicores=640_000))
@@ -250,7 +268,7 @@ async def test_an_image_that_cannot_be_fetched_is_said(place: DockerPlace, drive
 
 async def test_an_engine_that_is_away_says_nothing_about_machines(tmp_path: Path, place: DockerPlace) -> None:
     spec = place.spec()
-    driver = DockerDriver(f"unix://{tmp_path}/docker.sock")
+    driver = DockerDriver(f"unix://{tmp_path}/docker.sock", INSTALLATION)
 
     calls: list[Any] = [
         *(driver.create(spec), driver.update(spec.ref, spec)),

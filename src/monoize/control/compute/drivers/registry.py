@@ -58,8 +58,8 @@ class Drivers:
         return provider in self._drivers
 
 
-def open_drivers(settings: Settings) -> Drivers:
-    drivers: list[Driver] = [DockerDriver(settings.docker_url)]
+def open_drivers(settings: Settings, installation: str) -> Drivers:
+    drivers: list[Driver] = [DockerDriver(settings.docker_url, installation)]
     if is_possible():
         drivers.append(ProcessDriver(settings.data_dir / "machines"))
     if settings.fly_api_token and settings.fly_app_name:

@@ -23,6 +23,7 @@ AGENT_PORT: Final = 18789
 NAME_PREFIX: Final = "monoize-"
 MACHINE_LABEL: Final = "monoize.machine"
 OPERATION_LABEL: Final = "monoize.operation"
+INSTALLATION_LABEL: Final = "monoize.installation"
 _MESSAGE_CHARS_MOST: Final = 500
 
 

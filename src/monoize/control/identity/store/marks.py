@@ -1,4 +1,4 @@
-"""SQL of the mark by which a database recognises its master key."""
+"""SQL of the marks of a database: by which it recognises its master key, and by which it is known to others."""
 
 from sqlalchemy import Connection, inspect, select
 
@@ -8,6 +8,7 @@ from monoize.infra.db import Database, Tx
 
 _MASTER_KEY = "master_key_check"
 _FOUNDING_KEY = "founding_key"
+_INSTALLATION = "installation"
 
 FOUNDING_KEY_PLACE = ("versions", _FOUNDING_KEY)
 """What the sealed key of lasting digests is bound to."""
@@ -23,6 +24,16 @@ def key_mark(connection: Connection) -> str | None:
 def founding_key(connection: Connection) -> str | None:
     """The sealed key of lasting digests; None while the master key was never exchanged."""
     return connection.scalar(select(versions.c.version).where(versions.c.name == _FOUNDING_KEY))
+
+
+def installation(connection: Connection) -> str | None:
+    """What tells this database from all others."""
+    return connection.scalar(select(versions.c.version).where(versions.c.name == _INSTALLATION))
+
+
+async def leave_installation(database: Database, id: str) -> str:
+    """Leave `id` unless there is one; the one that is there afterwards, whoever left it."""
+    return await leave(database, _INSTALLATION, id)
 
 
 async def exchange(tx: Tx, before: str, mark: str, founding_key: str) -> bool:

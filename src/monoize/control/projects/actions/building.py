@@ -33,7 +33,6 @@ from monoize.control.projects.drivers.engine import Engine
 from monoize.control.projects.drivers.git import GitFailed
 from monoize.control.projects.model import builds as rules
 from monoize.control.projects.model.builds import Build, BuildStatus
-from monoize.control.projects.model.instances import MANAGED, PROJECT, SERVICE
 from monoize.control.projects.store import builds, operation_lines, sources
 from monoize.infra.audit_log import Entry
 from monoize.infra.docker import DockerError
@@ -41,7 +40,6 @@ from monoize.infra.docker import DockerError
 log = structlog.get_logger(__name__)
 
 POLLED_EVERY_S: Final = 2.0
-BUILD: Final = "monoize.build"
 
 
 class _GivenUp(Exception):
@@ -128,19 +126,13 @@ class Builder:
         commit = await git.fetch(build.repository, build.ref, repository, credential=credential, said=speaking.say)
         await speaking.say(f"building {commit}")
         await asyncio.to_thread(contexts.pack, repository, build.context, build.dockerfile, tar)
-        image = rules.image_of(build, commit)
-        labels = {
-            MANAGED: "1",
-            PROJECT: str(build.project_id),
-            SERVICE: str(build.service_id),
-            BUILD: str(build.id),
-        }
+        image = self._engine.ours.built(build, commit)
         image_id = await builder.build(
             self._engine.docker,
             tar,
             dockerfile=build.dockerfile,
             image=image,
-            labels=labels,
+            labels=self._engine.ours.of_build(build),
             build_args=build.build_args,
             said=speaking.say,
         )

@@ -146,7 +146,7 @@ async def start(means: Means, deployment: Deployment, voice: Voice) -> Values:
     """The new release runs beside the old one, or in its place where both cannot run at once."""
     release, plan = await _planned(means, deployment.release_id)
     with _refused("start_failed"):
-        await means.engine.pin(release.image_id, *keeping.pin_of(release))
+        await means.engine.pin(release.image_id, *means.engine.ours.pin(release))
         await _run_hook(means, deployment, release, plan, voice)
         await _make_room(means, deployment, plan, voice)
         await means.engine.start_release(plan)
@@ -361,7 +361,7 @@ async def _prune(means: Means, service_id: int, *, ended: int | None = None) -> 
     gone = keeping.to_prune(every, means.releases_kept, {id for id in in_use if id is not None})
     named = keeping.images_named(every, gone) | {service.image}
     for release in gone:
-        await means.engine.unpin(*keeping.pin_of(release))
+        await means.engine.unpin(*means.engine.ours.pin(release))
         # What we have built has one more name of ours.
         if release.build_id is not None and release.image not in named:
             await means.engine.unpin(*release.image.rpartition(":")[::2])

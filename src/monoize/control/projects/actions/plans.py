@@ -5,7 +5,7 @@ Deployments start releases with it, the reconciler brings back what is missing o
 
 from monoize.control.projects.actions import effective, links, ports
 from monoize.control.projects.model import config as configs
-from monoize.control.projects.model.instances import ReleasePlan, aliases_of, network_name
+from monoize.control.projects.model.instances import ReleasePlan, aliases_of
 from monoize.control.projects.store import releases, services
 from monoize.infra.db import Tx
 from monoize.infra.sealed import Seal
@@ -29,7 +29,6 @@ async def plan_of(tx: Tx, seal: Seal, release_id: int) -> ReleasePlan:
         image_id=release.image_id,
         config=config,
         config_hash=release.config_hash,
-        network=network_name(service.project_id),
         aliases=aliases_of(service.name, service.project_name),
         host_ports=await ports.claim(tx, service.id, release.id, config),
         env=env,

@@ -20,8 +20,6 @@ from monoize.control.edge.wire import Page, Window
 from monoize.control.projects.actions.proxy import Proxy
 from monoize.control.projects.drivers.engine import Engine
 from monoize.control.projects.errors import NameNotConfirmed, RemovalOver
-from monoize.control.projects.model.instances import network_name
-from monoize.control.projects.model.releases import PIN_REPOSITORY
 from monoize.control.projects.model.removals import Evidence, Removal, pause_after, with_evidence
 from monoize.control.projects.store import deployments, projects, removals, services
 from monoize.infra.audit_log import Change
@@ -135,8 +133,7 @@ class Remover:
             found.append(Evidence("container", one.name, "removed" if gone else "absent"))
         left = await self._engine.instances(service_id)
         found.extend(Evidence("container", one.name, "failed", "it is still there") for one in left)
-        repository = PIN_REPOSITORY.format(service_id=service_id)
-        for name in await self._engine.names_in(repository):
+        for name in await self._engine.names_in(self._engine.ours.repository(service_id)):
             await self._engine.unpin(*name)
             found.append(Evidence("image", ":".join(name), "removed"))
         for volume in await self._engine.volumes_of(service_id):
@@ -149,8 +146,8 @@ class Remover:
             raise _StillBusy
 
     async def _network(self, project_id: int, found: list[Evidence]) -> None:
-        name = network_name(project_id)
-        gone = await self._engine.remove_network(project_id, name)
+        gone = await self._engine.remove_network(project_id)
+        name = self._engine.ours.network(project_id)
         found.append(Evidence("network", name, "removed" if gone else "absent"))
 
     async def _put_off(self, removal: Removal, found: Sequence[Evidence], why: str) -> None:

@@ -1,5 +1,6 @@
 """/api/projects: groups of services that share a network, and what becomes of those that are deleted."""
 
+import dataclasses
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
@@ -13,12 +14,23 @@ from monoize.control.edge.windows import number_window
 from monoize.control.edge.wire import Page, Window, Wire
 from monoize.control.projects.actions import projects, removals
 from monoize.control.projects.api.config_wire import Description
+from monoize.control.projects.api.here import EngineHere
 from monoize.control.projects.api.scope import visible
 from monoize.control.projects.api.variables import Id
+from monoize.control.projects.drivers.engine import Engine
 from monoize.control.projects.model.removals import Removal
 from monoize.control.projects.model.services import PROJECT_NAME, Project
+from monoize.infra.audit_log import Change
 
 router = APIRouter(tags=["projects"])
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ShownProject(Project):
+    """With what its network is called on the engine."""
+
+    network_name: str
+
 
 ProjectName = Annotated[str, Field(pattern=PROJECT_NAME, max_length=64)]
 
@@ -43,35 +55,48 @@ class Confirmed(Wire):
 @router.get("/projects")
 async def list_projects(
     house: HouseHere,
+    engine: EngineHere,
     window: Annotated[Window, Depends(number_window)],
     call: Annotated[Call, requires("projects.read")],
     name: Annotated[str | None, Query(max_length=64, description="Only the one of this name.")] = None,
-) -> Page[Project]:
+) -> Page[ShownProject]:
     async with house.database.read() as tx:
-        return await projects.list_projects(tx, window, visible=visible(call), name=name)
+        page = await projects.list_projects(tx, window, visible=visible(call), name=name)
+    return Page([_shown(project, engine) for project in page.items], page.next_cursor)
 
 
-@router.post("/projects", status_code=201, response_model=Project)
-async def create_project(body: ProjectCreate, mutation: Annotated[Mutation, mutates("projects.write")]) -> Response:
-    return await mutation.run(
-        lambda change: projects.create_project(change, name=body.name, description=body.description), status=201
-    )
+@router.post("/projects", status_code=201, response_model=ShownProject)
+async def create_project(
+    body: ProjectCreate, engine: EngineHere, mutation: Annotated[Mutation, mutates("projects.write")]
+) -> Response:
+    async def create(change: Change) -> ShownProject:
+        made = await projects.create_project(change, name=body.name, description=body.description)
+        return _shown(made, engine)
+
+    return await mutation.run(create, status=201)
 
 
 @router.get("/projects/{project_id}")
 async def get_project(
-    project_id: Id, house: HouseHere, call: Annotated[Call, requires("projects.read")]
-) -> Project:
+    project_id: Id, house: HouseHere, engine: EngineHere, call: Annotated[Call, requires("projects.read")]
+) -> ShownProject:
     async with house.database.read() as tx:
-        return await projects.get_project(tx, project_id)
+        return _shown(await projects.get_project(tx, project_id), engine)
 
 
-@router.patch("/projects/{project_id}", response_model=Project)
+@router.patch("/projects/{project_id}", response_model=ShownProject)
 async def update_project(
-    project_id: Id, body: ProjectUpdate, mutation: Annotated[Mutation, mutates("projects.write")]
+    project_id: Id,
+    body: ProjectUpdate,
+    engine: EngineHere,
+    mutation: Annotated[Mutation, mutates("projects.write")],
 ) -> Response:
     sent = body.sent(clearable={"description"})
-    return await mutation.run(lambda change: projects.update_project(change, project_id, sent))
+
+    async def update(change: Change) -> ShownProject:
+        return _shown(await projects.update_project(change, project_id, sent), engine)
+
+    return await mutation.run(update)
 
 
 @router.delete("/projects/{project_id}", status_code=202, response_model=Removal)
@@ -108,3 +133,7 @@ async def get_removal(
 async def forget_removal(removal_id: Id, mutation: Annotated[Mutation, mutates("projects.admin")]) -> Response:
     """For an engine that never comes back: the rows go, and what it runs is nobody's any more."""
     return await mutation.run(lambda change: removals.forget(change, removal_id))
+
+
+def _shown(project: Project, engine: Engine) -> ShownProject:
+    return ShownProject(**dataclasses.asdict(project), network_name=engine.ours.network(project.id))

@@ -35,7 +35,7 @@ from monoize.control.projects.api.scope import visible
 from monoize.control.projects.api.variables import Id
 from monoize.control.projects.drivers.engine import Engine, readable
 from monoize.control.projects.model.config import ServiceConfig
-from monoize.control.projects.model.instances import Instance, Probe, aliases_of, network_name
+from monoize.control.projects.model.instances import Instance, Probe, aliases_of
 from monoize.control.projects.model.removals import Removal
 from monoize.control.projects.model.services import LINKS_MOST, Service
 from monoize.infra.audit_log import Change
@@ -206,7 +206,7 @@ async def get_network(
     with readable():
         instances = [one for one in await engine.instances(service_id) if one.task is None]
     return ServiceNetwork(
-        network=network_name(service.project_id),
+        network=engine.ours.network(service.project_id),
         aliases=aliases_of(service.name, service.project_name),
         ports=[port.container for port in service.config.ports],
         instances=instances,

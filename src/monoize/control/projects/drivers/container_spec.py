@@ -4,43 +4,53 @@ Everything of ours bears our labels. A container is on its project's network onl
 bounded logs, and publishes on the loopback address what nginx reaches.
 """
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from monoize.control.projects.model.config import Limits, ServiceConfig, Volume
-from monoize.control.projects.model.instances import (
-    TASK,
-    ReleasePlan,
-    labels_of,
-    volume_name,
-)
+from monoize.control.projects.model.instances import TASK, ReleasePlan
+from monoize.control.projects.model.ownership import Ours
 
 LOOPBACK: Final = "127.0.0.1"
 # What keeps a fork bomb in one service from taking the machine, where nobody set another limit.
 PIDS_UNSAID: Final = 4_096
+_INITS: Final = frozenset(
+    {"init", "systemd", "s6-svscan", "runsvdir", "tini", "dumb-init", "catatonit", "docker-init"}
+)
 _LOG: Final = {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}
 
 
-def replica_spec(plan: ReleasePlan, replica: int, network: str) -> dict[str, Any]:
-    """One replica that serves, on the network of this id."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class Terms:
+    """What all containers of a release have in common beside its plan: whose they are, the id of their network, and
+    whether an init goes before their programs."""
+
+    ours: Ours
+    network: str
+    init: bool
+
+
+def replica_spec(plan: ReleasePlan, replica: int, terms: Terms) -> dict[str, Any]:
+    """One replica that serves."""
     bindings = _bindings(plan.config, plan.host_ports.get(replica, {}))
-    host = {**_host(plan, network), "PortBindings": bindings, "RestartPolicy": _restart(plan.config)}
+    host = {**_host(plan, terms), "PortBindings": bindings, "RestartPolicy": _restart(plan.config)}
     return {
         **_common(plan, plan.config.command),
-        "Labels": labels_of(plan, replica),
+        "Labels": terms.ours.of_replica(plan, replica),
         "ExposedPorts": {name: {} for name in bindings},
         "HostConfig": host,
-        "NetworkingConfig": {"EndpointsConfig": {network: {"Aliases": list(plan.aliases)}}},
+        "NetworkingConfig": {"EndpointsConfig": {terms.network: {"Aliases": list(plan.aliases)}}},
     }
 
 
-def task_spec(plan: ReleasePlan, command: Sequence[str], task: str, network: str) -> dict[str, Any]:
+def task_spec(plan: ReleasePlan, command: Sequence[str], task: str, terms: Terms) -> dict[str, Any]:
     """One command in the environment of the release: it publishes nothing and is not restarted."""
     return {
         **_common(plan, command),
-        "Labels": {**labels_of(plan, 0), TASK: task},
-        "HostConfig": {**_host(plan, network), "RestartPolicy": {"Name": "no"}},
-        "NetworkingConfig": {"EndpointsConfig": {network: {}}},
+        "Labels": {**terms.ours.of_replica(plan, 0), TASK: task},
+        "HostConfig": {**_host(plan, terms), "RestartPolicy": {"Name": "no"}},
+        "NetworkingConfig": {"EndpointsConfig": {terms.network: {}}},
     }
 
 
@@ -55,12 +65,21 @@ def _common(plan: ReleasePlan, command: Sequence[str] | None) -> dict[str, Any]:
     return spec if command is None else {**spec, "Cmd": list(command)}
 
 
-def _host(plan: ReleasePlan, network: str) -> dict[str, Any]:
+def is_an_init(image_config: Mapping[str, Any], command: Sequence[str] | None) -> bool:
+    """Whether what is started sees to its children and to signals itself. Some of these refuse to be anything but
+    the first process, so none is put behind another."""
+    argv = [*(image_config.get("Entrypoint") or ()), *(command or image_config.get("Cmd") or ())]
+    return bool(argv) and str(argv[0]).rpartition("/")[2] in _INITS
+
+
+def _host(plan: ReleasePlan, terms: Terms) -> dict[str, Any]:
     return {
-        "NetworkMode": network,
+        "NetworkMode": terms.network,
+        # Programs that do not expect to be the first process ignore SIGTERM there, and take all of their grace.
+        "Init": terms.init,
         "SecurityOpt": ["no-new-privileges:true"],
         "LogConfig": _LOG,
-        "Mounts": [_mount(plan, volume) for volume in plan.config.volumes],
+        "Mounts": [_mount(plan, volume, terms.ours) for volume in plan.config.volumes],
         **_limits(plan.config.limits),
     }
 
@@ -75,12 +94,11 @@ def _limits(limits: Limits) -> dict[str, Any]:
     return told
 
 
-def _mount(plan: ReleasePlan, volume: Volume) -> Mapping[str, Any]:
+def _mount(plan: ReleasePlan, volume: Volume, ours: Ours) -> Mapping[str, Any]:
+    named = ours.volume(plan.project_id, plan.service_id, volume.source)
     return {
         "Type": "bind" if volume.is_folder else "volume",
-        "Source": volume.source
-        if volume.is_folder
-        else volume_name(plan.project_id, plan.service_id, volume.source),
+        "Source": volume.source if volume.is_folder else named,
         "Target": volume.target,
         "ReadOnly": volume.read_only,
     }

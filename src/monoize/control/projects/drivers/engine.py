@@ -18,8 +18,6 @@ from monoize.control.projects.drivers import container_spec, probes
 from monoize.control.projects.errors import EngineAway, EngineRefusedThis, MountNotAllowed
 from monoize.control.projects.model.config import ServiceConfig, folder_allowed
 from monoize.control.projects.model.instances import (
-    MANAGED,
-    PROJECT,
     RELEASE,
     SERVICE,
     TASK,
@@ -28,10 +26,9 @@ from monoize.control.projects.model.instances import (
     Login,
     Probe,
     ReleasePlan,
-    container_name,
     instance_of,
-    volume_name,
 )
+from monoize.control.projects.model.ownership import Ours, bears
 from monoize.infra.docker import Docker, EngineGone, EngineRefused, InTheWay, NotThere
 from monoize.infra.docker_streams import Line
 
@@ -54,8 +51,13 @@ def readable() -> Iterator[None]:
 
 
 class Engine:
-    def __init__(self, docker: Docker, bind_mounts: Sequence[str] = (), kept_from: Sequence[Path] = ()) -> None:
+    """One engine, as far as it is `ours`: others may use it too."""
+
+    def __init__(
+        self, docker: Docker, ours: Ours, bind_mounts: Sequence[str] = (), kept_from: Sequence[Path] = ()
+    ) -> None:
         self.docker = docker
+        self.ours = ours
         self._bind_mounts = bind_mounts
         self._kept_from = kept_from
         self._making_networks = asyncio.Lock()
@@ -106,15 +108,13 @@ class Engine:
 
     async def start_release(self, plan: ReleasePlan) -> Sequence[Instance]:
         """All its replicas run; those that are there already are kept."""
-        network = await self.ensure_network(plan.project_id, plan.network)
-        await self._ensure_volumes(plan)
-        await self._check_folders(plan.config)
+        terms = await self._ready(plan, plan.config.command)
         standing = {one.replica: one for one in await self.release_instances(plan.service_id, plan.release_id)}
         for replica in range(plan.config.replicas):
             there = standing.get(replica)
             if there is None:
-                spec = container_spec.replica_spec(plan, replica, network)
-                started = await self._create(container_name(plan, replica), spec)
+                spec = container_spec.replica_spec(plan, replica, terms)
+                started = await self._create(self.ours.container(plan, replica), spec)
             else:
                 started = there.container_id
             if there is None or not there.running:
@@ -123,12 +123,12 @@ class Engine:
 
     async def release_instances(self, service_id: int, release_id: int) -> Sequence[Instance]:
         """The replicas of one release, whatever their state."""
-        labels = [f"{SERVICE}={service_id}", f"{RELEASE}={release_id}"]
-        return [one for one in await self._listed(*labels) if one.task is None]
+        found = await self._listed({SERVICE: service_id, RELEASE: release_id})
+        return [one for one in found if one.task is None]
 
     async def instances(self, service_id: int | None = None) -> Sequence[Instance]:
         """Everything of ours, or of one service: replicas of all releases, and tasks. One call to the engine."""
-        return await self._listed(*([] if service_id is None else [f"{SERVICE}={service_id}"]))
+        return await self._listed({} if service_id is None else {SERVICE: service_id})
 
     async def stop_release(self, service_id: int, release_id: int, grace_s: int) -> None:
         running = [one for one in await self.release_instances(service_id, release_id) if one.state != "exited"]
@@ -137,8 +137,7 @@ class Engine:
 
     async def remove_release(self, service_id: int, release_id: int) -> None:
         """Its replicas and the tasks of its own, running or not; volumes stay."""
-        labels = [f"{SERVICE}={service_id}", f"{RELEASE}={release_id}"]
-        for one in await self._listed(*labels):
+        for one in await self._listed({SERVICE: service_id, RELEASE: release_id}):
             await self.remove(one.container_id)
 
     async def remove(self, container_id: str) -> bool:
@@ -162,14 +161,12 @@ class Engine:
 
         Asked for again after a crash, it is the same run, wherever that has got to, and what it says is told anew.
         """
-        network = await self.ensure_network(plan.project_id, plan.network)
-        await self._ensure_volumes(plan)
-        await self._check_folders(plan.config)
-        name = f"monoize-{plan.service_name}-s{plan.service_id}-r{plan.release_id}-task-{task}"
-        found = await self._listed(f"{SERVICE}={plan.service_id}", f"{TASK}={task}")
+        terms = await self._ready(plan, command)
+        found = await self._listed({SERVICE: plan.service_id, TASK: task})
         container = found[0].container_id if found else None
         if container is None:
-            container = await self._create(name, container_spec.task_spec(plan, command, task, network))
+            spec = container_spec.task_spec(plan, command, task, terms)
+            container = await self._create(self.ours.task(plan, task), spec)
         if not found or found[0].state == "created":
             await self.docker.start_container(container)
         try:
@@ -198,37 +195,39 @@ class Engine:
 
     # Networks and volumes
 
-    async def ensure_network(self, project_id: int, name: str) -> str:
+    async def ensure_network(self, project_id: int) -> str:
         """Its id: names of networks are not unique, and the engine makes two of one for two who ask at once."""
         async with self._making_networks:
-            ours = await self._networks(project_id, name)
-            if not ours:
-                await self.docker.create_network(name, {"Labels": {MANAGED: "1", PROJECT: str(project_id)}})
-                ours = await self._networks(project_id, name)
-            winner, *twins = ours
+            there = await self._networks(project_id)
+            if not there:
+                labels = self.ours.of_project(project_id)
+                await self.docker.create_network(self.ours.network(project_id), {"Labels": labels})
+                there = await self._networks(project_id)
+            winner, *twins = there
             for twin in twins:
                 # Of another process, a moment ago: both keep the older one. One in use goes with its project.
                 with contextlib.suppress(EngineRefused):
                     await self.docker.remove_network(twin)
             return winner
 
-    async def remove_network(self, project_id: int, name: str) -> bool:
+    async def remove_network(self, project_id: int) -> bool:
         """Whether there was one of ours; one that is in use, or another's, is refused."""
-        ours = await self._networks(project_id, name)
-        for id in ours:
+        there = await self._networks(project_id)
+        for id in there:
             with contextlib.suppress(NotThere):
                 await self.docker.remove_network(id)
-        return bool(ours)
+        return bool(there)
 
-    async def _networks(self, project_id: int, name: str) -> Sequence[str]:
+    async def _networks(self, project_id: int) -> Sequence[str]:
         """Ids of ours, the oldest first; InTheWay when there is one of this name that is not ours."""
+        name, labels = self.ours.network(project_id), self.ours.of_project(project_id)
         named = [one for one in await self.docker.networks({"name": [name]}) if one.get("Name") == name]
-        if any((one.get("Labels") or {}).get(PROJECT) != str(project_id) for one in named):
+        if not all(bears(one.get("Labels"), labels) for one in named):
             raise InTheWay(HTTPStatus.CONFLICT, f"there is a network {name} that is not ours")
         return [str(one["Id"]) for one in sorted(named, key=lambda one: (str(one.get("Created")), str(one["Id"])))]
 
     async def volumes_of(self, service_id: int) -> Sequence[str]:
-        found = await self.docker.volumes({"label": [f"{MANAGED}=1", f"{SERVICE}={service_id}"]})
+        found = await self.docker.volumes({"label": self.ours.bearing({SERVICE: service_id})})
         return sorted(str(one["Name"]) for one in found)
 
     async def remove_volume(self, name: str) -> bool:
@@ -240,10 +239,10 @@ class Engine:
 
     def happenings(self) -> AsyncGenerator[Mapping[str, Any], None]:
         """What happens to containers of ours, as it happens, until the stream breaks."""
-        return self.docker.events({"type": ["container"], "label": [f"{MANAGED}=1"]})
+        return self.docker.events({"type": ["container"], "label": self.ours.bearing()})
 
-    async def _listed(self, *labels: str) -> Sequence[Instance]:
-        found = await self.docker.containers({"label": [f"{MANAGED}=1", *labels]})
+    async def _listed(self, labels: Mapping[str, object]) -> Sequence[Instance]:
+        found = await self.docker.containers({"label": self.ours.bearing(labels)})
         return sorted((instance_of(one) for one in found), key=lambda one: (one.created_at, one.name))
 
     async def _create(self, name: str, spec: Mapping[str, Any]) -> str:
@@ -252,8 +251,7 @@ class Engine:
             return await self.docker.create_container(name, spec)
         except InTheWay as problem:
             there = await self._taken_by(name)
-            labels = (there.get("Config") or {}).get("Labels") or {}
-            if not there or labels != labels | spec["Labels"]:
+            if not there or not bears((there.get("Config") or {}).get("Labels"), spec["Labels"]):
                 raise problem from None
             return str(there["Id"])
 
@@ -271,14 +269,31 @@ class Engine:
         with contextlib.suppress(NotThere):
             await self.docker.stop_container(container_id, grace_s)
 
+    async def _ready(self, plan: ReleasePlan, command: Sequence[str] | None) -> container_spec.Terms:
+        """Everything that containers of this release need is there: their network, volumes, folders."""
+        network = await self.ensure_network(plan.project_id)
+        await self._ensure_volumes(plan)
+        await self._check_folders(plan.config)
+        return container_spec.Terms(self.ours, network, await self._takes_init(plan.image_id, command))
+
+    async def _takes_init(self, image_id: str, command: Sequence[str] | None) -> bool:
+        if not await self.docker.has_init():
+            return False
+        try:
+            image = await self.docker.inspect_image(image_id)
+        except NotThere:
+            # Whoever makes a container of it is told so.
+            return False
+        return not container_spec.is_an_init(image.get("Config") or {}, command)
+
     async def _ensure_volumes(self, plan: ReleasePlan) -> None:
-        labels = {MANAGED: "1", PROJECT: str(plan.project_id), SERVICE: str(plan.service_id)}
+        labels = self.ours.of_service(plan.project_id, plan.service_id)
         for volume in plan.config.volumes:
             if volume.is_folder:
                 continue
-            name = volume_name(plan.project_id, plan.service_id, volume.source)
+            name = self.ours.volume(plan.project_id, plan.service_id, volume.source)
             made = await self.docker.create_volume(name, labels)
-            if (made.get("Labels") or {}).get(SERVICE) != str(plan.service_id):
+            if not bears(made.get("Labels"), labels):
                 raise InTheWay(HTTPStatus.CONFLICT, f"there is a volume {name} that is not ours")
 
     async def _check_folders(self, config: ServiceConfig) -> None:

@@ -43,11 +43,6 @@ class Build:
         return self.status in OVER
 
 
-def image_of(build: Build, commit_id: str) -> str:
-    """What a built image is called: by its service, its commit, and the build, so that no name is given twice."""
-    return f"monoize/service-{build.service_id}:{commit_id[:12]}-{build.id}"
-
-
 def given_up(build: Build, now: dt.datetime) -> str | None:
     """Why a build that is under way does not go on."""
     if build.cancel_requested:

@@ -1,4 +1,4 @@
-"""Containers as values: what a release wants run (`ReleasePlan`), what runs (`Instance`), and what they are called.
+"""Containers as values: what a release wants run (`ReleasePlan`), and what runs (`Instance`).
 
 Pure. `drivers.engine` makes the one and tells the other; deployments and the reconciler decide over both.
 """
@@ -12,6 +12,7 @@ from typing import Final, Literal
 from monoize.control.projects.model.config import ServiceConfig
 
 MANAGED: Final = "monoize.managed"
+INSTALLATION: Final = "monoize.installation"
 PROJECT: Final = "monoize.project"
 SERVICE: Final = "monoize.service"
 RELEASE: Final = "monoize.release"
@@ -19,6 +20,7 @@ REPLICA: Final = "monoize.replica"
 CONFIG: Final = "monoize.config"
 PORTS: Final = "monoize.ports"
 TASK: Final = "monoize.task"
+BUILD: Final = "monoize.build"
 
 InstanceState = Literal["created", "running", "paused", "restarting", "exited", "dead", "removing", "unknown"]
 _STATES: Final[Mapping[str, InstanceState]] = {
@@ -64,7 +66,6 @@ class ReleasePlan:
     image_id: str
     config: ServiceConfig
     config_hash: str
-    network: str
     aliases: Sequence[str]
     host_ports: Mapping[int, Mapping[int, int]]
     env: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
@@ -109,36 +110,10 @@ def slug(name: str) -> str:
     return _NOT_A_SLUG.sub("-", name.lower()).strip("-") or "unnamed"
 
 
-def network_name(project_id: int) -> str:
-    return f"monoize-p{project_id}"
-
-
-def volume_name(project_id: int, service_id: int, name: str) -> str:
-    """Named volumes belong to a service."""
-    return f"monoize-p{project_id}-s{service_id}-{name}"
-
-
-def container_name(plan: ReleasePlan, replica: int) -> str:
-    return f"monoize-{plan.service_name}-s{plan.service_id}-r{plan.release_id}-{replica}"
-
-
 def aliases_of(service_name: str, project_name: str) -> Sequence[str]:
     """The names by which other services of the project reach it; exactly those that are shown."""
     service = slug(service_name)
     return (service, f"{service}.{slug(project_name)}.local")
-
-
-def labels_of(plan: ReleasePlan, replica: int) -> dict[str, str]:
-    published = plan.host_ports.get(replica, {})
-    return {
-        MANAGED: "1",
-        PROJECT: str(plan.project_id),
-        SERVICE: str(plan.service_id),
-        RELEASE: str(plan.release_id),
-        REPLICA: str(replica),
-        CONFIG: plan.config_hash,
-        PORTS: ",".join(f"{container}:{host}" for container, host in sorted(published.items())),
-    }
 
 
 def instance_of(told: Mapping[str, object]) -> Instance:

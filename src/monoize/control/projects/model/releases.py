@@ -3,9 +3,7 @@
 import dataclasses
 import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Final
-
-PIN_REPOSITORY: Final = "monoize/service-{service_id}"
+from typing import Any
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -27,11 +25,6 @@ class Release:
     proven_at: dt.datetime | None
     pruned_at: dt.datetime | None
     created_at: dt.datetime
-
-
-def pin_of(release: Release) -> tuple[str, str]:
-    """The repository and tag of ours that keep an image from being pruned, by us or by anybody else."""
-    return PIN_REPOSITORY.format(service_id=release.service_id), f"r{release.number}"
 
 
 def retained(releases: Sequence[Release], kept: int, in_use: Collection[int]) -> frozenset[int]:

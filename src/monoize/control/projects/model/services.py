@@ -24,7 +24,6 @@ class Project:
     id: int
     name: str
     description: str | None
-    network_name: str
     deleting_at: dt.datetime | None
     created_at: dt.datetime
     updated_at: dt.datetime

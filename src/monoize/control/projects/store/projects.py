@@ -8,7 +8,6 @@ from sqlalchemy import Row, delete, exc, insert, select, update
 
 from monoize.control.edge.wire import Window
 from monoize.control.projects.errors import NoSuchProject, ProjectExists
-from monoize.control.projects.model.instances import network_name
 from monoize.control.projects.model.services import Project
 from monoize.control.projects.tables import projects
 from monoize.infra.db import Tx, violated
@@ -73,7 +72,6 @@ def _project_of(row: Row[Any]) -> Project:
         id=row.id,
         name=row.name,
         description=row.description,
-        network_name=network_name(row.id),
         deleting_at=row.deleting_at,
         created_at=row.created_at,
         updated_at=row.updated_at,

@@ -13,6 +13,7 @@ from monoize.control.compute.drivers.answers import understood
 from monoize.control.compute.model.environment import environment, is_loopback
 from monoize.control.compute.model.machines import (
     AGENT_PORT,
+    INSTALLATION_LABEL,
     MACHINE_LABEL,
     OPERATION_LABEL,
     MachineRef,
@@ -39,7 +40,7 @@ _POWERS: Final[Mapping[str, Power]] = {
 }
 
 
-def config(spec: MachineSpec, network: Mapping[str, Any]) -> dict[str, Any]:
+def config(spec: MachineSpec, network: Mapping[str, Any], installation: str) -> dict[str, Any]:
     gateway = str(network["IPAM"]["Config"][0]["Gateway"])
     config: dict[str, Any] = {
         "Image": spec.image,
@@ -59,7 +60,7 @@ def config(spec: MachineSpec, network: Mapping[str, Any]) -> dict[str, Any]:
         },
         "NetworkingConfig": {"EndpointsConfig": {network["Id"]: {}}},
     }
-    config["Labels"] = {**labels(spec), CONFIG_LABEL: _digest(config)}
+    config["Labels"] = {**labels(spec, installation), CONFIG_LABEL: _digest(config)}
     return config
 
 
@@ -145,8 +146,8 @@ def _address(container: Mapping[str, Any]) -> str | None:
     return next((f"{network['IPAddress']}:{AGENT_PORT}" for network in networks if network["IPAddress"]), None)
 
 
-def labels(spec: MachineSpec) -> dict[str, str]:
-    return {MACHINE_LABEL: spec.machine_id, OPERATION_LABEL: spec.operation_id}
+def labels(spec: MachineSpec, installation: str) -> dict[str, str]:
+    return {INSTALLATION_LABEL: installation, MACHINE_LABEL: spec.machine_id, OPERATION_LABEL: spec.operation_id}
 
 
 def labels_of(there: Mapping[str, Any]) -> Mapping[str, str]:

@@ -34,6 +34,7 @@ from monoize.control.compute.drivers.docker.container import (
 from monoize.control.compute.drivers.patience import in_time
 from monoize.control.compute.model.machines import (
     ALL_METRICS,
+    INSTALLATION_LABEL,
     MACHINE_LABEL,
     MachineRef,
     MachineSpec,
@@ -58,8 +59,10 @@ class DockerDriver:
     metered: Final[frozenset[Metric]] = ALL_METRICS
     can_update: Final = True
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, installation: str) -> None:
+        """`installation`: whose machines these are, of several that may share the engine."""
         self._docker = Docker(url)
+        self._installation = installation
         self._pulls: dict[str, asyncio.Task[None]] = {}
 
     @in_time
@@ -76,7 +79,7 @@ class DockerDriver:
         async with _told():
             there = await self._inspect(ref)
             if there is not None:
-                wanted = config(spec, await self._network(spec))
+                wanted = config(spec, await self._network(spec), self._installation)
                 if labels_of(there).get(CONFIG_LABEL) != wanted["Labels"][CONFIG_LABEL]:
                     await self._docker.stop_container(ref.name, STOP_GRACE_S)
                     await self._docker.remove_container(ref.name, force=True)
@@ -122,8 +125,9 @@ class DockerDriver:
 
     @in_time
     async def list(self) -> Sequence[Observed]:
-        """With machines that are half made or half gone: so that nothing of them is forgotten."""
-        labelled = {"label": [MACHINE_LABEL]}
+        """With machines that are half made or half gone: so that nothing of them is forgotten. Only our own: what
+        another installation runs on this engine is none of our business."""
+        labelled = {"label": [MACHINE_LABEL, f"{INSTALLATION_LABEL}={self._installation}"]}
         async with _told():
             containers = await self._docker.containers(labelled)
             found = [listed(container) for container in containers]
@@ -171,10 +175,10 @@ class DockerDriver:
     async def _make(self, spec: MachineSpec) -> None:
         network = await self._network(spec)
         await self._image(spec.image)
-        await self._docker.create_volume(spec.ref.name, labels(spec))
+        await self._docker.create_volume(spec.ref.name, labels(spec, self._installation))
         # In the way: an earlier attempt was carried out after all.
         with contextlib.suppress(InTheWay):
-            await self._docker.create_container(spec.ref.name, config(spec, network))
+            await self._docker.create_container(spec.ref.name, config(spec, network, self._installation))
 
     async def _started(self, spec: MachineSpec) -> Observed:
         there = await self._inspect(spec.ref)
@@ -189,7 +193,7 @@ class DockerDriver:
         """The machine's network, known by its label. Names of networks are not kept single, and the engine cannot
         tell equal ones apart: so each has its own, and where two were made at once the oldest counts."""
         if not await self._networks(spec.ref):
-            config = {"Internal": True, "Labels": labels(spec)}
+            config = {"Internal": True, "Labels": labels(spec, self._installation)}
             await self._docker.create_network(f"{spec.ref.name}-{secrets.token_hex(4)}", config)
         found = await self._networks(spec.ref)
         if not found:
