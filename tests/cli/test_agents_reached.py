@@ -25,3 +25,18 @@ def test_an_agent_without_a_machine_is_not_reached_and_what_is_no_patch_not_sent
         assert "no machine" in outcome.err
     no_patch = root.run("agents", "configure", agent, "-", stdin="[]")
     assert (Exit.USAGE, True) == (no_patch.code, "one JSON object" in no_patch.err)
+
+
+def test_a_channel_says_why_no_machine_was_told_of_it(root: CommandLine, fresh: Callable[[], str]):
+    agent = fresh()
+    root.does("plans", "assign", "root", "team")
+    root.does("agents", "create", agent)
+    root.does("agents", "set-channel", agent, "telegram", stdin='{"bot_token": "very-secret"}')
+    root.does("agents", "set-channel", agent, "web", stdin='{"page": "very-secret"}')
+    root.does("agents", "remove-channel", agent, "web", "--yes")
+
+    shown, told = root.does("agents", "channels", agent).out, root.json("agents", "channels", agent)
+
+    assert "the agent has no machine" in shown and "very-secret" not in shown
+    assert [("telegram", False)] == [(each["kind"], each["delivered"]) for each in told["items"]]
+    assert [] == told["removing"]

@@ -7,20 +7,25 @@ own; then its log, its audit log and all its refusals are searched for every sec
 import dataclasses
 import json
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import httpx2
 import pytest
+from support.agent_on_machine import standing_agent
 from support.house import MASTER_KEY
 from support.logins import login
 from support.server import Server, serving
+
+from monoize.base.ids import new_id
 
 ADMIN_TOKEN: Final = "an operators own token 0123456789"
 FIRST_PASSWORD: Final = "the first password 7f3a"
 NEW_PASSWORD: Final = "the second password 9c1e"
 UPSTREAM_KEY: Final = "sk-of-an-upstream-5e8b2c"
+DELIVERED_MOST_S: Final = 30
 WRONG_PASSWORD: Final = "a guessed password 4b2d"
 
 
@@ -55,6 +60,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         "MONOIZE_ADMIN_TOKEN": ADMIN_TOKEN,
         "MONOIZE_LOG_LEVEL": "debug",
         "MONOIZE_REGISTRATION_ENABLED": "true",
+        "MONOIZE_EGRESS_LISTEN": "",
     }
     with serving(folder, **options) as server, httpx2.Client(base_url=server.address, timeout=60) as client:
         told = Story(server, folder / "data" / "monoize.db", client)
@@ -192,9 +198,38 @@ def tell_of_agents(story: Story, root: str) -> None:
     ask("POST", f"{at}/channels", channel, bearer=root)
     ask("POST", f"{at}/channels", {**channel, "kind": credential}, bearer=root)
     ask("POST", f"{at}/channels", {**channel, "credentials": {credential: credential, "": secret}}, bearer=root)
+    tell_of_deliveries(story, root, at, channel)
     kept("agent's second token", ask("POST", f"{at}/rotate-token", bearer=root).json()["gateway_token"])
     for path in (at, "/api/agents", f"{at}/channels", f"{at}/usage", "/api/keys"):
         assert [] == found_in(ask("GET", path, bearer=root).text, story.secrets)
+
+
+def tell_of_deliveries(story: Story, root: str, at: str, channel: dict[str, Any]) -> None:
+    """The agent's machine is told of its channels, refuses, repeating what it heard, and takes them in the end."""
+    agent, address = standing_agent()
+    agent.is_sulking = True
+    user, preset, machine = story.ask("GET", at, bearer=root).json()["user_id"], new_id(), new_id()
+    with sqlite3.connect(story.database) as database:
+        row = "INSERT INTO vps_configs (id, name, provider, image, cpu_millicores, memory_mb, disk_gb)"
+        database.execute(f"{row} VALUES (?, 'p', 'fly', 'none', 100, 64, 1)", [preset])
+        row = "INSERT INTO vpses (id, user_id, vps_config_id, name, provider, state, address)"
+        database.execute(f"{row} VALUES (?, ?, ?, 'm', 'fly', 'running', ?)", [machine, user, preset, address])
+        database.execute("UPDATE agents SET vps_id = ?", [machine])
+
+    def wait_until(name: str, value: object) -> None:
+        until = time.monotonic() + DELIVERED_MOST_S
+        while value != story.ask("GET", f"{at}/channels", bearer=root).json()["items"][0][name]:
+            assert time.monotonic() < until, f"the channel is not {name} {value}"
+            time.sleep(0.1)
+
+    wait_until("problem", "the agent refused it")
+    agent.is_sulking = False
+    story.ask("POST", f"{at}/channels", channel, bearer=root)
+    wait_until("delivered", True)
+    assert channel["credentials"]["bot_token"] in json.dumps(agent.heard)
+    with sqlite3.connect(story.database) as database:
+        database.execute("UPDATE agents SET vps_id = NULL")
+        database.execute("DELETE FROM vpses")
 
 
 def found_in(text: str, secrets: dict[str, str]) -> list[str]:
@@ -205,6 +240,7 @@ def test_no_secret_is_written_to_the_log(story: Story):
     logged = story.server.logged()
 
     assert "Traceback" in logged
+    assert "channels_not_delivered" in logged
     assert [] == found_in(logged, story.secrets)
 
 

@@ -1,9 +1,11 @@
 """What stands on a machine: an agent's own gateway, over HTTP and WebSockets, which says what it was asked."""
 
+import asyncio
 import contextlib
 import functools
 import json
-from typing import Any
+import threading
+from typing import Any, Final
 
 from fakes.server import LocalServer
 from starlette.applications import Starlette
@@ -12,12 +14,20 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
+ANSWERS_AFTER_S: Final = 10
+
 
 class Agent:
-    """`heard`: its calls of RPC, with what opened the connection. It refuses a patch that says so."""
+    """`heard`: its calls of RPC, with what opened the connection. It refuses a patch that says so.
+
+    While `is_sulking` it refuses everything, repeating what it was told; while `answers` is not set it is silent.
+    """
 
     def __init__(self) -> None:
         self.heard: list[dict[str, Any]] = []
+        self.is_sulking = False
+        self.answers = threading.Event()
+        self.answers.set()
         everything = ["GET", "POST", "PUT", "PATCH", "DELETE"]
         self.app = Starlette(
             routes=[
@@ -52,7 +62,10 @@ class Agent:
                     continue
                 asked = json.loads(text)
                 self.heard.append({**asked, "authorization": socket.headers["authorization"]})
-                if asked.get("params", {}).get("patch", {}).get("refuse"):
+                await asyncio.to_thread(self.answers.wait, ANSWERS_AFTER_S)
+                if self.is_sulking:
+                    await socket.send_text(json.dumps({"id": asked["id"], "error": {"message": text}}))
+                elif asked.get("params", {}).get("patch", {}).get("refuse"):
                     await socket.send_text(json.dumps({"id": asked["id"], "error": {"message": "no such key"}}))
                 else:
                     await socket.send_text(json.dumps({"event": "tick"}))

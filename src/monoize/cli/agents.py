@@ -15,7 +15,7 @@ from monoize.cli.values import Matching, limit_option, yes_option
 from monoize.cli.verb import RemoteNoun
 
 COLUMNS: Final = ("name", "enabled", "vps_id", "config_id", "created_at", "id")
-CHANNELS: Final = ("kind", "keys", "has_webhook_secret", "set_at")
+CHANNELS: Final = ("kind", "keys", "has_webhook_secret", "set_at", "delivered", "problem")
 KINDS: Final = ("whatsapp", "telegram", "discord", "slack", "signal", "web")
 _PATH: Final = "/api/agents"
 
@@ -160,7 +160,7 @@ def agent_usage(invocation: Invocation, agent: str) -> None:
 @click.argument("agent")
 @click.pass_obj
 def list_channels(invocation: Invocation, agent: str) -> None:
-    """Show by which channels people reach it, and which of their keys are set."""
+    """Show by which channels people reach it, which keys are set, and whether its machine was told."""
     found = find.agent(invocation.api, agent)
     told = invocation.api.get(f"{_PATH}/{found['id']}/channels")
     if not invocation.as_text:
@@ -168,6 +168,9 @@ def list_channels(invocation: Invocation, agent: str) -> None:
         return
     rows = [[show.value(name, each[name]) for name in CHANNELS] for each in told["items"]]
     show.table([show.label(name) for name in CHANNELS], rows)
+    for removal in told["removing"]:
+        because = f": {removal['problem']}" if removal["problem"] else ""
+        show.said(f"Its machine has yet to forget {removal['kind']}{because}.")
 
 
 @agents.command("set-channel")

@@ -88,6 +88,7 @@ async def open_all(settings: Settings, address: str = "") -> AsyncIterator[State
             compute.reconciler,
             state.governance.notifier,
             compute.passage,
+            compute.deliverer,
         )
         projects_tasks.schedule(
             background, house, state.projects.proxy, state.projects.upkeep, state.projects.workers

@@ -157,7 +157,7 @@ async def test_a_deleted_agent_leaves_neither_token_nor_key_nor_channel_and_its_
     machine = await books.machine(ada)
     made = await books.agent(ada, machine)
     async with books.audit_log.change(own(ada)) as change:
-        await channels.set_channel(change, books.seal, made.agent.id, "slack", {"token": "xoxb"}, None)
+        await channels.set_channel(change, books.seal, made.agent.id, "slack", {"token": "xoxb"}, None, now=NOW)
 
     async with books.audit_log.change(own(ada)) as change:
         operation = await agents.delete_agent(change, made.agent.id, NOW)
@@ -218,7 +218,9 @@ async def test_channels_keep_their_credentials_to_the_machine(books: ComputeBenc
     made = (await books.agent(ada)).agent
     for secret in ("first", "second"):
         async with books.audit_log.change(own(ada)) as change:
-            shown = await channels.set_channel(change, books.seal, made.id, "slack", {"bot": secret}, secret)
+            shown = await channels.set_channel(
+                change, books.seal, made.id, "slack", {"bot": secret}, secret, now=NOW
+            )
 
     async with books.database.read() as tx:
         listed = (await channels.list_channels(tx, books.seal, own(ada).principal, made.id)).items

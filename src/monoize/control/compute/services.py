@@ -4,6 +4,7 @@ import dataclasses
 
 from starlette.requests import HTTPConnection
 
+from monoize.control.compute.actions.deliveries import Deliverer
 from monoize.control.compute.actions.gateway import Passage
 from monoize.control.compute.actions.monitoring import Monitor
 from monoize.control.compute.actions.reconciling import Reconciler
@@ -25,8 +26,10 @@ class Compute:
     watchers: Watchers
     gateways: AgentGateways
     passage: Passage
+    deliverer: Deliverer
 
     async def close(self) -> None:
+        await self.deliverer.stop()
         await self.gateways.close()
         await self.passage.run()
         await self.worker.stop()
@@ -41,7 +44,10 @@ def open_compute(house: House, address: str) -> Compute:
     monitor = Monitor(house, drivers)
     worker = Worker(house, drivers, ways, health.ask, monitor.read_one)
     passage = Passage(house.database, house.seal)
-    return Compute(drivers, worker, monitor, Reconciler(house, drivers), Watchers(), AgentGateways(), passage)
+    gateways = AgentGateways()
+    deliverer = Deliverer(house.database, house.seal, gateways)
+    reconciler = Reconciler(house, drivers)
+    return Compute(drivers, worker, monitor, reconciler, Watchers(), gateways, passage, deliverer)
 
 
 def compute_of(connection: HTTPConnection) -> Compute:

@@ -148,6 +148,26 @@ agent_channels = table(
     CheckConstraint("kind IN ('whatsapp', 'telegram', 'discord', 'slack', 'signal', 'web')", name="kind"),
 )
 
+agent_channel_deliveries = table(
+    "agent_channel_deliveries",
+    Column("agent_id", Id, ForeignKey("agents.id", ondelete="CASCADE"), nullable=False),
+    # Also of a channel that was removed, until the agent's machine has forgotten it.
+    Column("kind", text(16), nullable=False),
+    # Another with everything that makes it necessary to tell the machine, so that what was told can be told apart.
+    Column("revision", Id, nullable=False),
+    # When the machine is to be told; NULL: it has been.
+    Column("due_at", Timestamp, index=True),
+    Column("attempts", Integer, nullable=False, server_default=sql("0")),
+    Column("problem", text(255)),
+    # JSON: the keys that it may know from before, without what they were set to.
+    Column("former_keys", text()),
+    Column("delivered_at", Timestamp),
+    # Who tells it at the moment: of one channel the older values never arrive after the newer ones.
+    Column("lease_owner", Id),
+    Column("lease_until", Timestamp),
+    PrimaryKeyConstraint("agent_id", "kind"),
+)
+
 vps_usage_periods = table(
     "vps_usage_periods",
     Column("vps_id", Id, ForeignKey("vpses.id", ondelete="CASCADE"), nullable=False),

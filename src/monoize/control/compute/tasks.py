@@ -4,6 +4,7 @@ from typing import Final
 
 from monoize.base.clock import utc_now
 from monoize.control.compute.actions import egress, notices
+from monoize.control.compute.actions.deliveries import Deliverer
 from monoize.control.compute.actions.gateway import Passage
 from monoize.control.compute.actions.monitoring import Monitor
 from monoize.control.compute.actions.reconciling import Reconciler
@@ -17,6 +18,7 @@ RENEW_EVERY_S: Final = 5.0
 RECONCILE_LOOKS_EVERY_S: Final = 2.0
 MONITOR_EVERY_S: Final = 60.0
 PASSAGE_EVERY_S: Final = 5.0
+CHANNELS_EVERY_S: Final = 2.0
 NOTICES_EVERY_S: Final = 5.0
 FORGET_EVERY_S: Final = 3_600.0
 
@@ -29,6 +31,7 @@ def schedule(
     reconciler: Reconciler,
     notifier: Notifier,
     passage: Passage,
+    deliverer: Deliverer,
 ) -> None:
     async def tell() -> None:
         await notices.deliver_due(notifier, utc_now())
@@ -44,5 +47,6 @@ def schedule(
     background.every(RECONCILE_LOOKS_EVERY_S, "compute.reconcile", reconciler.run)
     background.every(PASSAGE_EVERY_S, "compute.passage", passage.run)
     background.every(MONITOR_EVERY_S, "compute.monitor", monitor.run)
+    background.every(CHANNELS_EVERY_S, "compute.channels", deliverer.run)
     background.every(NOTICES_EVERY_S, "compute.notices", tell)
     background.every(FORGET_EVERY_S, "compute.forget", forget)

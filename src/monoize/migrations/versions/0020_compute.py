@@ -23,6 +23,7 @@ from monoize.migrations.steps import create_table, extend_table
 
 def upgrade() -> None:
     _extend_machines()
+    _create_deliveries()
     _create_operations()
     _create_accounts()
 
@@ -52,6 +53,23 @@ def _extend_machines() -> None:
         Column("enabled", Boolean, nullable=False, server_default=true()),
         Column("gateway_key_id", Id, ForeignKey("api_keys.id", ondelete="SET NULL"), index=True),
         updated_at(),
+    )
+
+
+def _create_deliveries() -> None:
+    create_table(
+        "agent_channel_deliveries",
+        Column("agent_id", Id, ForeignKey("agents.id", ondelete="CASCADE"), nullable=False),
+        Column("kind", text(16), nullable=False),
+        Column("revision", Id, nullable=False),
+        Column("due_at", Timestamp, index=True),
+        Column("attempts", Integer, nullable=False, server_default=sql("0")),
+        Column("problem", text(255)),
+        Column("former_keys", text()),
+        Column("delivered_at", Timestamp),
+        Column("lease_owner", Id),
+        Column("lease_until", Timestamp),
+        PrimaryKeyConstraint("agent_id", "kind"),
     )
 
 

@@ -10,7 +10,7 @@ from monoize.control.compute.actions.standings import check_may_run, plan_of
 from monoize.control.compute.errors import AgentDisabled, AgentHasMachine, LimitExceeded, NoPlan, NoSuchPreset
 from monoize.control.compute.model.machine import Machine
 from monoize.control.compute.model.operations import Operation
-from monoize.control.compute.store import agents, machines, plans, presets
+from monoize.control.compute.store import agents, deliveries, machines, plans, presets
 from monoize.control.identity.actions import plans as users_plans
 from monoize.infra.audit_log import Change
 
@@ -53,6 +53,7 @@ async def request_machine(change: Change, agent_id: str, *, vps_config_id: str, 
         metered_at=now,
     )
     await agents.change(tx, agent.id, {"vps_id": machine.id})
+    await deliveries.mark_all(tx, agent.id, now)
     operation = await begin(
         tx, "create", machine, agent_id=agent.id, requested_by=change.call.principal.label, now=now
     )

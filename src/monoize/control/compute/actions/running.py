@@ -42,7 +42,7 @@ from monoize.control.compute.model.next_step import (
 )
 from monoize.control.compute.model.operations import TAKES_MOST, OperationInSteps, StepName, StepState, pause_s
 from monoize.control.compute.model.progress import Patience
-from monoize.control.compute.store import machine_states, machines, operations
+from monoize.control.compute.store import agents, deliveries, machine_states, machines, operations
 from monoize.control.compute.store.machine_states import Blueprint
 from monoize.control.edge.house import House
 from monoize.infra.audit_log import Change
@@ -330,6 +330,7 @@ class Runner:
                 await machine_states.destroyed(change.tx, machine_id, now, operation.error)
             else:
                 await machine_states.change(change.tx, machine_id, error=None)
+                await self._came_up(change.tx, task, now)
             await operations.end(
                 change.tx, operation.id, "failed" if operation.undoing else "done", operation.error, now
             )
@@ -354,8 +355,16 @@ class Runner:
                 await machine_states.destroyed(change.tx, machine_id, now, because)
             else:
                 await machine_states.change(change.tx, machine_id, error=error)
+                await self._came_up(change.tx, task, now)
             self._record(change, task, "failed", error)
         return None
+
+    async def _came_up(self, tx: Tx, task: Task, now: dt.datetime) -> None:
+        """It may be another machine than before, one that knows nothing of its agent's channels."""
+        agent_id = await machines.agent_of(tx, task.blueprint.id)
+        if agent_id is not None and task.operation.kind not in ("stop", "destroy"):
+            await agents.get(tx, agent_id, lock=True)
+            await deliveries.mark_all(tx, agent_id, now)
 
     def _record(self, change: Change, task: Task, how: str, error: str | None) -> None:
         told: dict[str, Any] = {"kind": task.operation.kind, "operation_id": task.operation.id}

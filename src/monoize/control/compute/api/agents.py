@@ -117,7 +117,7 @@ async def get_agent_usage(
 
 @router.get("/{agent_id}/channels")
 async def list_channels(agent_id: Uuid, house: HouseHere, call: Annotated[Call, requires("self")]) -> AgentChannels:
-    """Which there are and which keys are set; what they are set to is shown to nobody."""
+    """Which there are, which keys are set, and whether the agent's machine was told; their values nobody sees."""
     async with house.database.read() as tx:
         return await channels.list_channels(tx, house.seal, call.principal, agent_id)
 
@@ -128,7 +128,7 @@ async def set_channel(agent_id: Uuid, body: ChannelSet, mutation: Annotated[Muta
     seal = mutation.house.seal
     return await mutation.run(
         lambda change: channels.set_channel(
-            change, seal, agent_id, body.kind, body.credentials, body.webhook_secret
+            change, seal, agent_id, body.kind, body.credentials, body.webhook_secret, now=utc_now()
         ),
         status=201,
     )
@@ -136,4 +136,6 @@ async def set_channel(agent_id: Uuid, body: ChannelSet, mutation: Annotated[Muta
 
 @router.delete("/{agent_id}/channels/{kind}", status_code=204)
 async def remove_channel(agent_id: Uuid, kind: KindRef, mutation: Annotated[Mutation, mutates("self")]) -> Response:
-    return await mutation.run(lambda change: channels.remove_channel(change, agent_id, kind))
+    """Its agent's machine forgets it as well, as soon as it can be told."""
+    seal = mutation.house.seal
+    return await mutation.run(lambda change: channels.remove_channel(change, seal, agent_id, kind, now=utc_now()))

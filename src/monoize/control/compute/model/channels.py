@@ -14,7 +14,10 @@ VALUE_CHARS_MOST: Final = 4096
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class AgentChannel:
-    """What may be seen of one: which keys are set, and since when."""
+    """What may be seen of one: which keys are set, since when, and whether its agent's machine knows.
+
+    `problem`: why it does not; `delivered_at`: when it was told last, of these credentials or of others.
+    """
 
     id: str
     agent_id: str
@@ -23,6 +26,17 @@ class AgentChannel:
     has_webhook_secret: bool
     created_at: dt.datetime
     set_at: dt.datetime
+    delivered: bool
+    delivered_at: dt.datetime | None
+    problem: str | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ChannelRemoval:
+    """One that was removed, and that the agent's machine has yet to forget."""
+
+    kind: ChannelKind
+    problem: str | None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
