@@ -11,6 +11,8 @@ from support.money import open_till
 from support.mutations import Scene
 from support.rows import every_row
 
+from monoize.control.projects.errors import EngineAway
+
 DOCUMENT: Final = document()
 READS: Final = {
     path: [parameter["name"] for parameter in operations["get"].get("parameters", ()) if parameter["in"] == "query"]
@@ -71,6 +73,8 @@ async def test_a_hostile_query_is_answered_or_refused_but_is_never_an_error_of_o
             for name in [*names, "unknown"]:
                 for what, value in IN_AN_ADDRESS.items():
                     answer = await root.get(f"{path}?{name}={value}")
+                    if answer.status_code == EngineAway.status and answer.json()["code"] == EngineAway.code:
+                        continue
                     if what == "a NUL" or not answer.is_success:
                         complaints[f"{path}?{name}: {what}"] = complaint(answer)
 
@@ -79,7 +83,7 @@ async def test_a_hostile_query_is_answered_or_refused_but_is_never_an_error_of_o
 
 @pytest.mark.parametrize("limit", ["0", "-1", "201", "1.5", "1e999", "1" + "0" * 400, "all", ""])
 async def test_no_list_takes_a_page_outside_of_1_to_200_entries(root: Client, limit: str):
-    lists = [path for path, names in READS.items() if "limit" in names]
+    lists = [path for path, names in READS.items() if "limit" in names and "{" not in path]
 
     answers = {path: await root.get(f"{path}?limit={limit}") for path in lists}
 

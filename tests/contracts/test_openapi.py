@@ -19,6 +19,7 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
+from support.docker_engine import LazyEngine
 from support.endpoints import ENDLESS, TO_STRANGERS, document
 from support.engines import SqliteScratch
 from support.house import Client, RunningHouse, open_house, test_settings
@@ -67,14 +68,20 @@ class Asked:
 
 
 @pytest.fixture(scope="module")
-def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
+def asked(tmp_path_factory: pytest.TempPathFactory, lazy_engine: LazyEngine) -> Iterator[Asked]:
+    lazy_engine.needed()
     folder = tmp_path_factory.mktemp("openapi")
     dsn = SqliteScratch(folder).fresh()
     with asyncio.Runner() as runner:
         stack = contextlib.AsyncExitStack()
         mail = runner.run(stack.enter_async_context(MailSink()))
         settings = test_settings(
-            dsn, folder, registration_enabled=True, smtp_url=mail.url, mail_from="monoize@example.com"
+            dsn,
+            folder,
+            registration_enabled=True,
+            smtp_url=mail.url,
+            mail_from="monoize@example.com",
+            docker_url=lazy_engine.url,
         )
         house = runner.run(stack.enter_async_context(open_house(settings)))
         till = runner.run(stack.enter_async_context(open_till(house)))

@@ -83,6 +83,46 @@ ONES_OWN = {
     "POST /api/approvals/{approval_id}/deny",
     "POST /api/auth/logout",
 }
+VIEWERS = {
+    "GET /api/builds",
+    "GET /api/builds/{build_id}",
+    "GET /api/builds/{build_id}/events",
+    "GET /api/deployments",
+    "GET /api/deployments/{deployment_id}",
+    "GET /api/deployments/{deployment_id}/events",
+    "GET /api/environments",
+    "GET /api/environments/{environment_id}",
+    "GET /api/environments/{environment_id}/variables",
+    "GET /api/lockdown",
+    "GET /api/projects",
+    "GET /api/projects/{project_id}",
+    "GET /api/projects/{project_id}/services",
+    "GET /api/projects/{project_id}/webhook/deliveries",
+    "GET /api/registries",
+    "GET /api/registries/{registry_id}",
+    "GET /api/removals",
+    "GET /api/removals/{removal_id}",
+    "GET /api/routes",
+    "GET /api/routes/{route_id}",
+    "GET /api/routes/{route_id}/config",
+    "GET /api/services",
+    "GET /api/services/{service_id}",
+    "GET /api/services/{service_id}/deployments",
+    "GET /api/services/{service_id}/env",
+    "GET /api/services/{service_id}/links",
+    "GET /api/services/{service_id}/logs",
+    "GET /api/services/{service_id}/logs/stream",
+    "GET /api/services/{service_id}/network",
+    "GET /api/services/{service_id}/releases",
+    "GET /api/services/{service_id}/releases/{number}",
+    "GET /api/services/{service_id}/routes",
+    "GET /api/services/{service_id}/secrets",
+    "GET /api/services/{service_id}/secrets/{key}/versions",
+    "GET /api/services/{service_id}/source",
+    "GET /api/services/{service_id}/stats",
+    "GET /api/services/{service_id}/stats/stream",
+}
+"""Of projects, masked where they hold a secret."""
 NOT_WITH_A_TOKEN = {
     "GET /api/agents",
     "GET /api/operations",
@@ -174,13 +214,13 @@ async def test_a_user_is_let_in_only_at_what_is_their_own(house: RunningHouse, r
     assert PUBLIC | ONES_OWN == {name for name, answer in asked.items() if answer != (403, "not_permitted")}
 
 
-async def test_a_viewer_token_reads_no_administrators_endpoint(house: RunningHouse, root: Client):
+async def test_a_viewer_token_reads_projects_and_no_administrators_endpoint(house: RunningHouse, root: Client):
     viewer = await house.make_token(root, "looks", role="viewer")
 
     asked = await answers(viewer)
 
     admitted = {name for name, answer in asked.items() if answer != (403, "not_permitted")}
-    assert PUBLIC | (ONES_OWN - NOT_WITH_A_TOKEN) == admitted
+    assert PUBLIC | VIEWERS | (ONES_OWN - NOT_WITH_A_TOKEN) == admitted
 
 
 async def test_an_api_key_only_tells_whose_it_is(house: RunningHouse, root: Client):

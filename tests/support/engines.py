@@ -136,17 +136,14 @@ async def _migrated(address: str) -> None:
     await database.close()
 
 
-_tables: Final[dict[str, list[str]]] = {}
-
-
 async def _emptied(address: str) -> None:
     """Empty what holds rows, past triggers and foreign keys. Most tables are empty anyway."""
     async with borrowed(address, pool_size=1) as database, database.connect() as connection:
-        if address not in _tables:
-            _tables[address] = await connection.run_sync(lambda sync: inspect(sync).get_table_names())
-            _tables[address].remove(runner.schema_version.name)
+        names = await connection.run_sync(lambda sync: inspect(sync).get_table_names())
         tested = " UNION ALL ".join(
-            f"SELECT '{name}' WHERE EXISTS (SELECT 1 FROM {name})" for name in _tables[address]
+            f"SELECT '{name}' WHERE EXISTS (SELECT 1 FROM {name})"
+            for name in names
+            if name != runner.schema_version.name
         )
         filled = list((await connection.execute(text(tested))).scalars())
         if connection.dialect.name == "postgresql":

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -33,6 +34,9 @@ class Server:
         with urllib.request.urlopen(f"{self.address}/healthz", timeout=START_S) as answer:
             assert answer.status == 200
         self.ready_s = time.monotonic() - started
+        # The API is loaded beside the start; on a busy machine that takes longer than many clients wait.
+        with contextlib.suppress(urllib.error.HTTPError):
+            urllib.request.urlopen(f"{self.address}/api/nowhere", timeout=START_S).close()
 
     def read_link(self) -> str:
         """The secret of the printed link; only a house without accounts prints one."""

@@ -1,7 +1,7 @@
 """`monoize agents health|configure|write|restart`: an agent on its machine, reached through the server."""
 
 import json
-from typing import Any, Final
+from typing import Final
 
 import click
 
@@ -23,12 +23,12 @@ def health(invocation: Invocation, agent: str) -> None:
 
 @click.command("configure")
 @click.argument("agent")
-@click.argument("patch", type=click.File("rb"))
+@click.argument("patch", type=click.Path(dir_okay=False, allow_dash=True))
 @click.pass_obj
-def configure(invocation: Invocation, agent: str, patch: Any) -> None:
+def configure(invocation: Invocation, agent: str, patch: str) -> None:
     """Push a patch of its configuration, a JSON object in a file or on stdin (-)."""
     try:
-        document = json.loads(patch.read())
+        document = json.loads(_read(patch))
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict) or not document:
@@ -42,12 +42,12 @@ def configure(invocation: Invocation, agent: str, patch: Any) -> None:
 @click.command("write")
 @click.argument("agent")
 @click.argument("name", type=click.Choice(FILES))
-@click.argument("content", type=click.File("rb"))
+@click.argument("content", type=click.Path(dir_okay=False, allow_dash=True))
 @click.pass_obj
-def write(invocation: Invocation, agent: str, name: str, content: Any) -> None:
+def write(invocation: Invocation, agent: str, name: str, content: str) -> None:
     """Write one of the files that say what it is, from a file or from stdin (-)."""
     try:
-        text = content.read().decode()
+        text = _read(content).decode()
     except UnicodeDecodeError:
         raise click.UsageError("the content is not valid UTF-8") from None
     answer = invocation.api.put(f"{_of(invocation, agent)}/workspace/{name}", {"content": text})
@@ -67,6 +67,15 @@ def restart(invocation: Invocation, agent: str, wait: bool) -> None:
         follow(invocation.api, asked["operation"]["id"])
     else:
         show.said(f"Follow it with `monoize operations follow {asked['operation']['id']}`.")
+
+
+def _read(file: str) -> bytes:
+    try:
+        with click.open_file(file, "rb") as opened:
+            content: bytes = opened.read()
+            return content
+    except OSError as problem:
+        raise click.UsageError(f"{file}: {problem.strerror}") from problem
 
 
 def _of(invocation: Invocation, agent: str) -> str:

@@ -10,7 +10,6 @@ from control.catalog.upstreams import CREDENTIAL, Upstreams, channel, models, pr
 from sqlalchemy import update
 
 from monoize.base.ids import new_id
-from monoize.control.catalog.actions.providers import place
 from monoize.control.catalog.errors import (
     CredentialNeeded,
     InvalidProvider,
@@ -28,6 +27,7 @@ from monoize.control.catalog.model.providers import (
     ProviderSettings,
     TimeoutOverrides,
     TypeOverride,
+    credential_place,
 )
 from monoize.control.catalog.tables import (
     monoize_channel_models,
@@ -88,9 +88,9 @@ async def test_a_credential_is_sealed_for_its_channel_alone(upstreams: Upstreams
     stored = {row.id: row.api_key for row in await upstreams.rows(monoize_channels)}
 
     assert CREDENTIAL not in str(stored) and CREDENTIAL not in repr(made)
-    assert CREDENTIAL == upstreams.seal.open(stored[a.id], *place(a.id))
+    assert CREDENTIAL == upstreams.seal.open(stored[a.id], *credential_place(a.id))
     with pytest.raises(SealBroken):
-        upstreams.seal.open(stored[a.id], *place(b.id))
+        upstreams.seal.open(stored[a.id], *credential_place(b.id))
 
 
 async def test_a_short_credential_gives_no_hint(upstreams: Upstreams):

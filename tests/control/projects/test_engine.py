@@ -3,7 +3,8 @@
 import asyncio
 import dataclasses
 import signal
-from collections.abc import AsyncIterator
+import tempfile
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -24,9 +25,16 @@ HOSTILE = ("$(touch /pwned)", "`id`", "'; exit 1; '", '"', "a\nb", "--privileged
 
 
 @pytest.fixture
-async def engine(docker_engine: DockerEngine, tmp_path: Path) -> AsyncIterator[Engine]:
+def shared() -> Iterator[Path]:
+    """Not where temporary folders may lie: below /dev nothing is ever mounted."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+async def engine(docker_engine: DockerEngine, shared: Path) -> AsyncIterator[Engine]:
     async with Docker(docker_engine.url) as docker:
-        opened = Engine(docker, OURS, (str(tmp_path / "shared"),), kept_from=(tmp_path / "shared" / "data",))
+        opened = Engine(docker, OURS, (str(shared),), kept_from=(shared / "data",))
         yield opened
         for one in await opened.instances():
             await opened.remove(one.container_id)
@@ -144,11 +152,8 @@ async def test_what_is_not_ours_is_in_the_way_and_left_alone(engine: Engine):
         await engine.docker.remove_volume(volume)
 
 
-async def test_a_folder_is_mounted_only_if_it_is_in_the_list_when_links_are_followed(
-    engine: Engine, tmp_path: Path
-):
-    shared = tmp_path / "shared"
-    (shared / "data").mkdir(parents=True)
+async def test_a_folder_is_mounted_only_if_it_is_in_the_list_when_links_are_followed(engine: Engine, shared: Path):
+    (shared / "data").mkdir()
     (shared / "public").mkdir()
     (shared / "escape").symlink_to("/etc")
     (shared / "inside").symlink_to(shared / "public")

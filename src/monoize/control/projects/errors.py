@@ -321,7 +321,7 @@ class GatewayAddressUnknown(Conflict):
 
 
 class RefusedByNginx(Invalid):
-    """nginx does not accept the configuration with this in it."""
+    """With this in it, nginx does not accept the configuration."""
 
     code = "refused_by_nginx"
     hint = "`said` is what nginx says; nothing was changed."
@@ -335,14 +335,14 @@ class NginxNotSetUp(Conflict):
 
 
 class NginxNotReloaded(Conflict):
-    """nginx does not serve the routes as they are now, and goes on with what it served before."""
+    """The routes as they are now are not served: nginx goes on with what it served before."""
 
     code = "nginx_not_reloaded"
     hint = "`said` is what nginx says."
 
 
 class NotSwitched(Unavailable):
-    """nginx could not be shown to serve the new release, and serves what it served before."""
+    """It could not be shown that nginx serves the new release; it serves what it served before."""
 
     code = "not_switched"
     hint = "`said` is what nginx says."
