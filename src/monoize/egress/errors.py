@@ -57,12 +57,6 @@ class TargetUnreachable(Refusal):
     status = 502
 
 
-class ProxyBusy(Unavailable):
-    """The proxy has as many connections as it can bear."""
-
-    code = "proxy_busy"
-
-
 class GrantsUnavailable(Unavailable):
     """The control plane does not tell the proxy who may go out."""
 

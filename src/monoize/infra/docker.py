@@ -141,16 +141,6 @@ class Docker:
         params = {"t": grace_s}
         await self._ask("POST", f"/containers/{_named(ref)}/restart", params, within_s=grace_s + GRACE_EXTRA_S)
 
-    async def kill_container(self, ref: str, signal: str = "SIGKILL") -> None:
-        await self._ask("POST", f"/containers/{_named(ref)}/kill", {"signal": signal})
-
-    async def rename_container(self, ref: str, name: str) -> None:
-        await self._ask("POST", f"/containers/{_named(ref)}/rename", {"name": _named(name)})
-
-    async def update_container(self, ref: str, changes: Mapping[str, Any]) -> None:
-        """Change limits or the restart policy of a container as it runs."""
-        await self._ask("POST", f"/containers/{_named(ref)}/update", body=changes)
-
     async def remove_container(self, ref: str, *, force: bool = False, volumes: bool = False) -> None:
         """`volumes` takes the nameless ones with it; named ones stay."""
         await self._ask("DELETE", f"/containers/{_named(ref)}", {"force": force, "v": volumes})
@@ -275,14 +265,6 @@ class Docker:
     async def inspect_network(self, ref: str) -> Mapping[str, Any]:
         return _object(await self._ask("GET", f"/networks/{_named(ref)}"))
 
-    async def connect_network(self, ref: str, container: str, endpoint: Mapping[str, Any] = _NONE) -> None:
-        body = {"Container": container, "EndpointConfig": dict(endpoint)}
-        await self._ask("POST", f"/networks/{_named(ref)}/connect", body=body)
-
-    async def disconnect_network(self, ref: str, container: str, *, force: bool = False) -> None:
-        body = {"Container": container, "Force": force}
-        await self._ask("POST", f"/networks/{_named(ref)}/disconnect", body=body)
-
     async def remove_network(self, ref: str) -> None:
         await self._ask("DELETE", f"/networks/{_named(ref)}")
 
@@ -295,9 +277,6 @@ class Docker:
         """Creating one that is there answers with the one that is there, whatever its labels are."""
         body = {"Name": _named(name), "Labels": dict(labels)}
         return _object(await self._ask("POST", "/volumes/create", body=body))
-
-    async def inspect_volume(self, name: str) -> Mapping[str, Any]:
-        return _object(await self._ask("GET", f"/volumes/{_named(name)}"))
 
     async def remove_volume(self, name: str) -> None:
         await self._ask("DELETE", f"/volumes/{_named(name)}")

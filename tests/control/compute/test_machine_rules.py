@@ -24,7 +24,8 @@ from monoize.control.compute.model.machines import (
     machine_name,
 )
 from monoize.control.compute.model.memory import memory_mb_seconds
-from monoize.control.compute.model.sizes import HETZNER_TYPES, fly_guest, hetzner_type
+from monoize.control.compute.model.sizes import fly_guest, hetzner_type
+from monoize.infra.settings import Settings
 
 NOON = dt.datetime(2026, 11, 21, 12, tzinfo=dt.UTC)
 
@@ -101,7 +102,7 @@ def test_sizes_at_fly(millicores: int, memory_mb: int, guest: tuple[str, int, in
     ("millicores", "type"), [(1, "cx22"), (2000, "cx22"), (2001, "cx32"), (4001, "cx42"), (8001, "cx52")]
 )
 def test_sizes_at_hetzner(millicores: int, type: str) -> None:
-    assert type == hetzner_type(millicores, HETZNER_TYPES)
+    assert type == hetzner_type(millicores, Settings().hetzner_server_types)
     assert "only" == hetzner_type(millicores, ["only"])
 
 

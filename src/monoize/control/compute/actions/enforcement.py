@@ -3,12 +3,10 @@
 import datetime as dt
 from collections.abc import Mapping
 
-from monoize.control.compute.actions.standings import check_may_run, standings_of
+from monoize.control.compute.actions.standings import standings_of
 from monoize.control.compute.model.overage import Standing, month_of
 from monoize.control.compute.store import machines
 from monoize.infra.db import Tx
-
-__all__ = ["check_may_run", "not_allowed"]
 
 
 async def not_allowed(tx: Tx, now: dt.datetime) -> Mapping[str, Standing]:

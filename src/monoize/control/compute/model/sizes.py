@@ -13,7 +13,6 @@ _FLY_GUESTS: Final = (
     (math.inf, "performance", 8, 2048, 8192),
 )
 _HETZNER_UP_TO: Final = (2000, 4000, 8000, math.inf)
-HETZNER_TYPES: Final = ("cx22", "cx32", "cx42", "cx52")
 
 
 def fly_guest(cpu_millicores: int, memory_mb: int) -> Mapping[str, Any]:

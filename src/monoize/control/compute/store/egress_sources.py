@@ -3,7 +3,7 @@
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, update
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from monoize.control.compute.tables import egress_sources
@@ -25,11 +25,6 @@ def _made_or_left(dialect: str) -> Any:
         return mysql.insert(egress_sources).on_duplicate_key_update(last_sequence=_columns.last_sequence)
     insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
     return insert(egress_sources).on_conflict_do_nothing(index_elements=["id"])
-
-
-async def last_of(tx: Tx, id: str) -> int | None:
-    found: int | None = await tx.scalar(select(_columns.last_sequence).where(_columns.id == id))
-    return found
 
 
 async def purge(tx: Tx, before: dt.datetime) -> None:

@@ -103,11 +103,6 @@ async def destroyed(tx: Tx, id: str, at: dt.datetime, error: str | None) -> None
     await tx.execute(update(agents).where(agents.c.vps_id == id).values(vps_id=None))
 
 
-async def providers_in_use(tx: Tx) -> Sequence[str]:
-    query = select(_columns.provider).where(_columns.state != "destroyed").distinct()
-    return list((await tx.execute(query)).scalars())
-
-
 async def to_compare(tx: Tx, provider: str, found: Collection[str], now: dt.datetime) -> Sequence[Row]:
     """The machines that should be at a provider, and those that were found there though they should not."""
     mine = compute_operations.c

@@ -149,10 +149,6 @@ async def put_links(tx: Tx, id: int, targets: Collection[int]) -> None:
         await tx.execute(insert(service_links).values(rows))
 
 
-def config_of(service: Service) -> ServiceConfig:
-    return service.config
-
-
 def columns_of(config: ServiceConfig) -> dict[str, Any]:
     kept = configs.as_json(config)
     return {
