@@ -1,4 +1,4 @@
-"""What the gateway costs beside nginx as a plain proxy: requests and CPU, paced streams, latency, memory, start."""
+"""What the gateway costs beside nginx, LiteLLM and Portkey: CPU of requests and streams, latency, memory, start."""
 
 import asyncio
 import contextlib
@@ -11,12 +11,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import httpx2
 import uvloop
+from support import rivals
 from support.processes import environment
 from support.server import serving
 
@@ -31,12 +33,26 @@ ADMIN: Final = "an operators own token 0123456789"
 # The measured server has the first core for itself, everybody else shares the second.
 SERVER_CORE, OTHER_CORE = 0, 1
 AT_ONCE: Final = 64
-PLAIN, STREAMS, ALONE, WARM = 20_000, 640, 2_000, 500
 TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 PLAIN_LEAST, STREAM_MOST, ADDED_MOST_US, MEMORY_MOST_MB, START_MOST_S = 0.15, 2.0, 150, 80, 1.0
+LITELLM_LEAST: Final = 100
 
 BODY: Final = json.dumps({"model": "m", "messages": [{"role": "user", "content": "hello world " * 80}]}).encode()
 STREAM_BODY: Final = BODY[:-1] + b', "stream": true, "stream_options": {"include_usage": true}}'
+
+
+class Times(NamedTuple):
+    """How often each is asked."""
+
+    warm: int
+    plain: int
+    streams: int
+    alone: int
+
+
+MANY: Final = Times(500, 20_000, 640, 2_000)
+FEW: Final = Times(128, 1_024, 64, 100)
+"""Enough for what takes a hundred times as long."""
 
 
 class Figures(NamedTuple):
@@ -52,10 +68,11 @@ class Figures(NamedTuple):
 
 
 class Load:
-    def __init__(self, address: str, key: str) -> None:
+    def __init__(self, address: str, key: str, headers: Mapping[str, str]) -> None:
         self._client = Client(per_target_most=500)
         self._target, self._path = Target.of(f"{address}/v1/chat/completions")
         self._headers = [(b"authorization", b"Bearer " + key.encode()), (b"content-type", b"application/json")]
+        self._headers += [(name.encode(), value.encode()) for name, value in headers.items()]
 
     async def ask(self, body: bytes) -> None:
         answer = await self._client.send(self._target, "POST", self._path, self._headers, body, Timeouts())
@@ -107,19 +124,27 @@ def memory_mb(pids: list[int]) -> float:
     return kb / 1024
 
 
-async def measured(name: str, address: str, key: str, pids: list[int], start_s: float) -> Figures:
-    load = Load(address, key)
+async def measured(
+    name: str,
+    address: str,
+    key: str,
+    pids: list[int],
+    start_s: float,
+    times: Times = MANY,
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> Figures:
+    load = Load(address, key, headers)
 
-    async def cost_us(work: Callable[[], Awaitable[Any]], times: int) -> tuple[Any, float]:
+    async def cost_us(work: Callable[[], Awaitable[Any]], asked: int) -> tuple[Any, float]:
         before = cpu_s(pids)
         outcome = await work()
-        return outcome, (cpu_s(pids) - before) / times * 1e6
+        return outcome, (cpu_s(pids) - before) / asked * 1e6
 
-    await load.many(BODY, WARM)
-    plain_per_s, plain_us = await cost_us(lambda: load.many(BODY, PLAIN), PLAIN)
+    await load.many(BODY, times.warm)
+    plain_per_s, plain_us = await cost_us(lambda: load.many(BODY, times.plain), times.plain)
     await load.many(STREAM_BODY, AT_ONCE)
-    _, stream_us = await cost_us(lambda: load.many(STREAM_BODY, STREAMS), STREAMS)
-    alone_us = await load.alone(ALONE)
+    _, stream_us = await cost_us(lambda: load.many(STREAM_BODY, times.streams), times.streams)
+    alone_us = await load.alone(times.alone)
     await load.close()
     return Figures(name, plain_per_s, plain_us, stream_us, alone_us, memory_mb(pids), start_s)
 
@@ -229,23 +254,31 @@ def main() -> int:
         with monoize(upstream) as (address, key, pids, start_s):
             ours = uvloop.run(measured("monoize", address, key, pids, start_s))
         shown(ours)
+        others = []
+        for name, rival in (("litellm", rivals.litellm), ("portkey", rivals.portkey)):
+            with rival(upstream, SERVER_CORE) as (address, headers, pids, start_s):
+                others.append(uvloop.run(measured(name, address, rivals.KEY, pids, start_s, FEW, headers)))
+            shown(others[-1])
     RESULTS.parent.mkdir(exist_ok=True)
     with RESULTS.open("w", newline="") as file:
         table = csv.writer(file)
         table.writerow(Figures._fields)
-        table.writerows([known, ours])
+        table.writerows([known, ours, *others])
     plain = known.plain_us / ours.plain_us
+    over_litellm = others[0].plain_us / ours.plain_us
     stream = ours.stream_us / known.stream_us
     added_us = ours.alone_us - known.alone_us
     held = (
         plain >= PLAIN_LEAST
+        and over_litellm >= LITELLM_LEAST
         and stream <= STREAM_MOST
         and added_us <= ADDED_MOST_US
         and ours.memory_mb < MEMORY_MOST_MB
         and ours.start_s < START_MOST_S
     )
     print(
-        f"gateway: {'holds' if held else 'DOES NOT HOLD'}: plain {plain:.2f} × nginx (of {PLAIN_LEAST}), "
+        f"gateway: {'holds' if held else 'DOES NOT HOLD'}: plain {plain:.2f} × nginx (of {PLAIN_LEAST}) "
+        f"and {over_litellm:.0f} × LiteLLM (of {LITELLM_LEAST}), "
         f"stream {stream:.1f} × its CPU (of {STREAM_MOST}), {added_us:+.0f} µs alone (of {ADDED_MOST_US}), "
         f"{ours.memory_mb:.0f} MB (of {MEMORY_MOST_MB}), up after {ours.start_s:.2f} s (of {START_MOST_S})"
     )

@@ -1,58 +1,45 @@
 """One machine or none, whenever the server dies; and agents metered to the byte, cut off at the budget, and billed.
 
-The crash matrix kills a real server (-9) around every call to its provider: before it was carried out, when it was
-and nobody heard, and just after the answer. Then a real agent process, and a container of a real dockerd, transfer
-until their budget ends. `--quick` kills at every second call only; words name the parts to run. What this machine
-cannot run is named at the end.
+The crash matrix kills a real server (-9) at every step of making, restarting and destroying a machine: before and
+after every call to its provider, and before every write. Then a real agent process, and a container of a real
+dockerd, transfer until their budget ends. `--quick` kills at every second step only; words name the parts to run.
+What this machine cannot run is named at the end.
 """
 
 import contextlib
 import shutil
-import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import httpx2
 from fakes import hetzner as hetzner_cloud
-from fakes.faults import Faults, Handler
-from fakes.fly import APP, TOKEN, Fly
-from fakes.fly import _error as fly_error
 from fakes.hetzner import Hetzner
-from starlette.requests import Request
-from starlette.responses import Response
-from support import docker_engine
-from support.processes import environment
+from support import docker_engine, host_walls
+from support.machine_crashes import ACTS, MOMENTS, crash_matrix
+from support.machine_house import (
+    ADMIN_TOKEN,
+    CENTS_PER_GB,
+    PLAN_BYTES,
+    House,
+    Operator,
+    check,
+    free_port,
+    until,
+)
 
-ADMIN_TOKEN: Final = "a-token-for-this-proof-only"
-WAIT_MOST_S: Final = 150
-STOP_MOST_S: Final = 30
 FETCH_BYTES: Final = 65_536
-PLAN_BYTES: Final = 1_000_000
-CENTS_PER_GB: Final = 1_000_000
 BUDGET_CENTS: Final = 300
 MANY: Final = 1_000
 MANY_MOST_S: Final = 2.0
 GIGABYTE: Final = 2**30
 NANO_PER_CENT: Final = 10_000_000
-
-When = Literal["before it was done", "when it was done and not answered", "after its answer"]
-ACTS: Final = ("create", "restart", "destroy")
-CALLS_MOST: Final = 6
-"""More is looking again and again whether a machine is well."""
-MOMENTS: Final[tuple[When, ...]] = (
-    "before it was done",
-    "when it was done and not answered",
-    "after its answer",
-)
 
 AGENT: Final = """
 import base64, http.server, os, socket, urllib.parse
@@ -106,260 +93,15 @@ CONTAINER: Final = (
 ).replace("\\n", "\n")
 
 
-def check(holds: bool, otherwise: str) -> None:
-    if not holds:
-        raise AssertionError(otherwise)
-
-
-def until(ask: Callable[[], Any], what: str, most_s: float = WAIT_MOST_S) -> Any:
-    last_s = time.monotonic() + most_s
-    while not (found := ask()):
-        check(time.monotonic() < last_s, f"{what} took longer than {most_s} s")
-        time.sleep(0.1)
-    return found
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
-class Operator:
-    """Somebody with all permissions, and their database for what no API tells."""
-
-    def __init__(self, folder: Path) -> None:
-        self.database = folder / "data" / "monoize.db"
-        self.address = ""
-
-    def ask(self, method: str, path: str, body: object = None) -> Any:
-        answer = httpx2.request(
-            method,
-            f"{self.address}/api{path}",
-            json=body,
-            headers={"authorization": f"Bearer {ADMIN_TOKEN}"},
-            timeout=30,
-        )
-        check(answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}")
-        return answer.json() if answer.content else None
-
-    def user_on_plan(self, name: str, provider: str, image: str) -> tuple[str, str]:
-        """(user, preset)."""
-        user: str = self.ask("POST", "/users", {"username": name})["id"]
-        terms = {
-            "max_agents": 1_000,
-            "max_vpses": 1_000,
-            "max_bandwidth_bytes": PLAN_BYTES,
-            "overage_bandwidth_cost_per_gb_cents": CENTS_PER_GB,
-        }
-        self.ask("POST", "/plans", {"name": f"plan-{name}", **terms})
-        size = {"cpu_millicores": 500, "memory_mb": 256, "disk_gb": 1}
-        preset = self.ask(
-            "POST", "/vps-configs", {"name": f"preset-{name}", "provider": provider, "image": image, **size}
-        )
-        self.ask("PUT", f"/plans/plan-{name}/vps-configs/preset-{name}")
-        self.ask("PUT", f"/users/{user}/plan", {"plan": f"plan-{name}"})
-        return user, preset["id"]
-
-    def agent(self, user: str) -> str:
-        made: str = self.ask("POST", "/agents", {"name": "agent", "user_id": user})["agent"]["id"]
-        return made
-
-    def provision(self, agent: str, preset: str) -> str:
-        asked = self.ask("POST", f"/agents/{agent}/vps", {"vps_config_id": preset})
-        return str(asked["machine"]["id"])
-
-    def machine(self, id: str) -> Any:
-        return self.ask("GET", f"/vpses/{id}")
-
-    def has_come(self, id: str, state: str) -> bool:
-        return bool(self.machine(id)["state"] == state)
-
-    def address_of(self, id: str) -> str:
-        with closing(sqlite3.connect(self.database, timeout=10)) as connection:
-            row = connection.execute("SELECT address FROM vpses WHERE id = ?", (id,)).fetchone()
-            return str(row[0])
-
-    def leases_run_out(self) -> None:
-        """What a quarter of a minute would do; the server is down meanwhile."""
-        with closing(sqlite3.connect(self.database, timeout=10)) as connection, connection:
-            connection.execute(
-                "UPDATE compute_operations SET lease_until = NULL, due_at = '2026-01-01 00:00:00.000000'"
-            )
-
-
-# The crash matrix.
-
-
-class Deadly(Faults):
-    """Kills the server at the so-manyth call of a round; lists, which the clock asks for, do not count."""
-
-    def __init__(self) -> None:
-        super().__init__(fly_error)
-        self.calls = 0
-        self._at: tuple[int, When] | None = None
-        self._victim: House | None = None
-        self.has_killed = False
-
-    def arm(self, victim: "House", at: int | None, when: When) -> None:
-        self.calls, self.has_killed = 0, False
-        self._victim, self._at = victim, (at, when) if at is not None else None
-
-    async def answer(self, request: Request, handler: Handler) -> Response:
-        is_counted = not (
-            request.method == "GET"
-            and "metadata.monoize.machine" not in str(request.url)
-            and request.url.path.endswith("/machines")
-        )
-        if not is_counted or self._at is None:
-            return await handler(request)
-        self.calls += 1
-        at, when = self._at
-        if self.calls != at:
-            return await handler(request)
-        self._at = None
-        if when == "before it was done":
-            self._kill()
-            return fly_error(503, "unknown", "nobody hears this")
-        answer = await handler(request)
-        if when == "after its answer":
-            threading.Timer(0.004, self._kill).start()
-            self.has_killed = True
-        else:
-            self._kill()
-        return answer
-
-    def _kill(self) -> None:
-        assert self._victim is not None
-        self.has_killed = True
-        self._victim.kill()
-
-
-def crash_matrix(folder: Path, *, quick: bool) -> str:
-    """Killed while it makes, restarts or destroys a machine, the server ends with one machine or none."""
-    kills: dict[str, int] = {}
-    doubled = orphaned = 0
-    with Fly() as cloud:
-        deadly = cloud.faults = Deadly()
-        settings = {
-            "MONOIZE_ADMIN_TOKEN": ADMIN_TOKEN,
-            "MONOIZE_LOG_LEVEL": "error",
-            "MONOIZE_PUBLIC_URL": "https://ai.example.com",
-            "MONOIZE_EGRESS_ADDRESS": "proxy.example.com:3128",
-            "MONOIZE_EGRESS_LISTEN": f"127.0.0.1:{free_port()}",
-            "MONOIZE_FLY_API_TOKEN": TOKEN,
-            "MONOIZE_FLY_APP_NAME": APP,
-            "MONOIZE_FLY_API_URL": cloud.api_url,
-            "MONOIZE_FLY_METRICS_URL": cloud.metrics_url,
-        }
-        house = House(folder, settings)
-        with house:
-            operator = house.operator
-            user, preset = operator.user_on_plan("crash", "fly", "registry.example.com/agent:1")
-            for act in ACTS:
-                for when in MOMENTS:
-                    for at in range(2 if quick else 1, CALLS_MOST + 1, 2 if quick else 1):
-                        if act == "create":
-                            agent = operator.agent(user)
-                            deadly.arm(house, at, when)
-                            machine = operator.provision(agent, preset)
-                        else:
-                            agent = operator.agent(user)
-                            machine = operator.provision(agent, preset)
-                            until(lambda: operator.has_come(machine, "running"), "making a machine")  # noqa: B023
-                            deadly.arm(house, at, when)
-                            method, path = ("DELETE", "") if act == "destroy" else ("POST", "/restart")
-                            operator.ask(method, f"/vpses/{machine}{path}")
-                        until(lambda: deadly.has_killed or settled(operator, machine, act), f"the {act}")  # noqa: B023
-                        has_killed = deadly.has_killed
-                        if has_killed:
-                            kills[act] = kills.get(act, 0) + 1
-                            house.comes_back()
-                        until(lambda: settled(operator, machine, act), f"the {act} after a kill")  # noqa: B023
-                        there = cloud.named(f"monoize-{machine}")
-                        doubled += max(0, len(there) - 1)
-                        check(len(there) == (act != "destroy"), f"{len(there)} machines, {act}, call {at}, {when}")
-                        if has_killed:
-                            print(f"           {act}, call {at}, killed {when}: machines {len(there)}", flush=True)
-                        deadly.arm(house, None, when)
-                        operator.ask("DELETE", f"/agents/{agent}")
-                        until(lambda: operator.has_come(machine, "destroyed"), "destroying a machine")  # noqa: B023
-                        until(lambda: not cloud.named(f"monoize-{machine}"), "its end")  # noqa: B023
-                        orphaned += len(operator.ask("GET", "/vpses/orphans")["items"])
-                        if not has_killed:
-                            break
-            left = [each for each in cloud.machines.values() if each["state"] != "destroyed"]
-            check(not left, f"{len(left)} machines are left at the provider")
-            chain = operator.ask("GET", "/audit/verification")
-            check(chain["problem"] is None, f"the audit log: {chain['problem']}")
-    check(not doubled and not orphaned, f"doubled {doubled} orphaned {orphaned}")
-    told = ", ".join(f"{act} {count}" for act, count in kills.items())
-    return f"{sum(kills.values())} kills ({told}): doubled {doubled} orphaned {orphaned}"
-
-
-def settled(operator: Operator, machine: str, act: str) -> bool:
-    """Whether it has what was wanted of it; the check of its health goes on for a while, as there is no agent."""
-    try:
-        found = operator.machine(machine)
-        mine = operator.ask("GET", f"/operations?everybody=true&machine_id={machine}&limit=1")["items"][0]
-        steps = operator.ask("GET", f"/operations/{mine['id']}")["steps"]
-    except (httpx2.HTTPError, AssertionError):
-        return False
-    if act == "destroy":
-        return bool(found["state"] == "destroyed")
-    return found["state"] == "running" and any(step["name"] == "health" for step in steps)
-
-
-class House:
-    """A server that is killed and comes back in the same folder."""
-
-    def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
-        self._folder = folder
-        self._settings = settings
-        self.operator = Operator(folder)
-        self.process: subprocess.Popen[bytes]
-
-    def __enter__(self) -> "House":
-        self._folder.mkdir(exist_ok=True)
-        self._start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.process.terminate()
-        try:
-            self.process.wait(STOP_MOST_S)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-
-    def kill(self) -> None:
-        """No goodbye: kill -9."""
-        with contextlib.suppress(ProcessLookupError):
-            self.process.send_signal(signal.SIGKILL)
-
-    def comes_back(self) -> None:
-        self.process.wait(STOP_MOST_S)
-        self.operator.leases_run_out()
-        self._start()
-
-    def _start(self) -> None:
-        # By its address and not by what it says: what it says is the address for others.
-        port = free_port()
-        self.operator.address = f"http://127.0.0.1:{port}"
-        with (self._folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(
-                (sys.executable, "-m", "monoize", "serve"),
-                cwd=self._folder,
-                env=environment(**self._settings, MONOIZE_PORT=str(port)),
-                stdout=log,
-                stderr=log,
-            )
-        until(self._answers, "starting the server")
-
-    def _answers(self) -> bool:
-        check(self.process.poll() is None, f"the server ended: {(self._folder / 'log').read_text()[-2000:]}")
-        with contextlib.suppress(httpx2.HTTPError):
-            return httpx2.get(f"{self.operator.address}/healthz", timeout=10).is_success
-        return False
+def killed_at_every_step(folder: Path, *, quick: bool) -> str:
+    """Killed at every step of making, restarting and destroying a machine, the server ends with one or none."""
+    kills = crash_matrix(folder, every=2 if quick else 1, say=lambda line: print(f"           {line}", flush=True))
+    check(not kills.doubled and not kills.orphaned, f"doubled {kills.doubled} orphaned {kills.orphaned}")
+    check(all(kills.at[act, moment] for act in ACTS for moment in MOMENTS), f"not all of it was killed: {kills.at}")
+    for act in ACTS:
+        told = ", ".join(f"{kills.at[act, moment]} {moment}" for moment in MOMENTS)
+        print(f"           {act:8} killed {told}")
+    return f"{kills.at.total()} steps × 1 kill: doubled {kills.doubled} orphaned {kills.orphaned}"
 
 
 # Agents that transfer until their budget ends.
@@ -495,12 +237,13 @@ def real_container(folder: Path) -> str:
     settings = {
         "MONOIZE_ADMIN_TOKEN": ADMIN_TOKEN,
         "MONOIZE_LOG_LEVEL": "error",
-        # Its containers reach it at their network's gateway.
+        # Its containers reach both at their network's gateway.
+        "MONOIZE_HOST": "0.0.0.0",
         "MONOIZE_EGRESS_LISTEN": f"0.0.0.0:{free_port()}",
         "MONOIZE_EGRESS_PORTS": str(target.port),
         "MONOIZE_EGRESS_OPEN_NETWORKS": "127.0.0.0/8",
     }
-    with docker_engine.started() as engine, contextlib.closing(target):
+    with docker_engine.started(has_firewall=True) as engine, contextlib.closing(target):
         script = CONTAINER.format(url=f"http://127.0.0.1:{target.port}/")
         engine.import_image("agent:proof", {"/bin/agent": script}, ('CMD ["/bin/agent"]',))
         settings["MONOIZE_DOCKER_URL"] = engine.url
@@ -524,6 +267,7 @@ def real_container(folder: Path) -> str:
                 operator.ask("DELETE", f"/vpses/{machine}")
                 until(lambda: operator.has_come(machine, "destroyed"), "destroying the container")
             check(not engine.containers("monoize.machine"), "a container was left behind")
+            host_walls.take_down(operator.installation())
     return f"{used} bytes counted as they went by, cut off, {cents} cents in the ledger"
 
 
@@ -538,7 +282,7 @@ def thousand_machines(folder: Path) -> str:
     from monoize.base.ids import new_id
     from monoize.control.compute.actions.reconciling import Reconciler
     from monoize.control.compute.drivers.registry import open_drivers
-    from monoize.control.compute.model.machines import MACHINE_LABEL, machine_name
+    from monoize.control.compute.model.machines import MACHINE_LABEL, Ways, machine_name
     from monoize.control.compute.store import machines, presets
     from monoize.control.compute.tables import vpses
     from monoize.control.identity.model import DEFAULT_TENANT_ID
@@ -579,7 +323,7 @@ def thousand_machines(folder: Path) -> str:
                 await insert_many(tx, vpses, rows)
             for id in [made.id, *(row["id"] for row in rows)]:
                 cloud.add(machine_name(id), {MACHINE_LABEL: id})
-            drivers = open_drivers(settings, house.installation)
+            drivers = open_drivers(settings, house.installation, Ways("127.0.0.1:3128", "http://127.0.0.1:8080"))
             started_s = time.monotonic()
             findings = await Reconciler(house, drivers).reconcile(drivers.of("hetzner"))
             took_s = time.monotonic() - started_s
@@ -630,7 +374,7 @@ def main() -> int:
     held: dict[str, bool] = {}
     with folders() as folder:
         parts: dict[str, Callable[[], bool]] = {
-            "crashes": lambda: proven(crash_matrix, folder / "crashes", quick="--quick" in sys.argv),
+            "crashes": lambda: proven(killed_at_every_step, folder / "crashes", quick="--quick" in sys.argv),
             "process": lambda: proven(real_process, folder / "process"),
             "docker": lambda: proven(real_container, folder / "docker"),
             "thousand": lambda: proven(thousand_machines, folder / "thousand"),

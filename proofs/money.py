@@ -1,7 +1,8 @@
 """Money is exact: nothing is overspent, lost, doubled or edited unseen, whoever comes at once and whatever dies.
 
 (a) 200 requests at once against money for exactly 37 of them, on each engine, with holds in memory and in Redis;
-(b) kill -9 of a loaded service at random moments, on SQLite and on PostgreSQL with Redis;
+(b) kill -9 at random moments, of a loaded server that is asked over HTTP, and of a service around its money that is
+    loaded harder, on SQLite and on PostgreSQL with Redis;
 (c) holds, charges, releases, expiries, top-ups, refunds and crashes in any order, against a model;
 (d) a ledger row that is edited behind the ledger's back.
 """
@@ -16,6 +17,7 @@ import random
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from typing import Any
 from hypothesis import settings as hypothesis_settings
 from hypothesis.stateful import run_state_machine_as_test
 from sqlalchemy import select, update
+from support import paying_clients
 from support.engines import ENGINES, REDIS, SqliteScratch, open_scratch
 from support.house import MASTER_KEY, open_house, test_settings
 from support.money import Till, open_till
@@ -41,7 +44,8 @@ CREDITS, PRICE, AT_ONCE = 37, 1_000_000, 200
 ROUNDS = {"sqlite": 60, "postgresql": 40}
 CLIENTS, PEOPLE, LOAD_S = 24, 3, (0.05, 0.6)
 START_BALANCE = 10**15
-READY_S = 30
+READY_S = 120
+SERVER_ROUNDS, SERVER_CLIENTS = 20, 8
 MACHINE_EXAMPLES = 60
 
 
@@ -209,6 +213,38 @@ async def ledger_problems(till: Till) -> list[str]:
             return found
 
 
+def killed_server(tally: Tally) -> None:
+    """(b)"""
+    charges: dict[str, int] = {}
+    sent = 0
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with paying_clients.started(folder) as server:
+            user_id, key = paying_clients.opened(server, START_BALANCE)
+        for _ in range(SERVER_ROUNDS):
+            with paying_clients.started(folder) as server:
+                clients = paying_clients.Clients(server, key, SERVER_CLIENTS)
+                time.sleep(random.uniform(*LOAD_S))
+                server.kill()
+                clients.join()
+            charges |= clients.charges
+            sent += clients.sent
+        # One more start puts right what the last one left.
+        with paying_clients.started(folder) as server:
+            booked = paying_clients.booked(server, user_id)
+            balance = int(paying_clients.call(server, "GET", f"/api/users/{user_id}")["balance_nano_usd"])
+            problems = paying_clients.call(server, "GET", "/api/ledger/verification")["problems"]
+    # What was cut off is charged at most once as well, under an id that its caller never learned.
+    others = [rows for request_id, rows in booked.items() if request_id not in charges]
+    tally.lost += sum(charges[request_id] not in booked.get(request_id, ()) for request_id in charges)
+    tally.doubled += sum(len(rows) > 1 for rows in booked.values()) + max(0, len(others) - (sent - len(charges)))
+    tally.drift += (START_BALANCE - sum(map(sum, booked.values())) != balance) + len(problems)
+    print(
+        f"(b) a server over HTTP, {SERVER_ROUNDS} kills: {len(charges)} answered and charged, "
+        f"{sent - len(charges)} cut off ({len(others)} of them charged), {len(problems)} problems in the ledger"
+    )
+
+
 def any_order(tally: Tally) -> None:
     """(c)"""
     with tempfile.TemporaryDirectory() as folder:
@@ -246,6 +282,7 @@ def main() -> int:
     for engine in ENGINES:
         for redis_url in ("", REDIS):
             on(engine, redis_url, at_once, tally)
+    killed_server(tally)
     on("sqlite", "", killed, tally)
     on("postgresql", REDIS, killed, tally)
     any_order(tally)

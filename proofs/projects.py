@@ -282,6 +282,8 @@ def main() -> int:
             nothing_is_left(shop)
         print(f"           {summary(load)}; answers {dict(load.bodies)}")
         print(f"failed_requests {len(load.failures)}")
+        if load.failures:
+            print("nginx said:", (hub / "data" / "nginx" / "logs" / "error.log").read_text()[-5_000:])
         unexpected = load.bodies.keys() - {"1", "2", "3"}
         # Its pace is what was asked for; a machine with much else to do lets it be late at times.
         holds = not load.failures and len(load.bodies) == 3 and not unexpected and load.per_s >= PACE_LEAST

@@ -6,6 +6,7 @@ What is absent is skipped, unless MONOIZE_TEST_REQUIRE names it: then its absenc
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 from support.databases import borrowed
@@ -14,6 +15,18 @@ from support.house import Client, RunningHouse, open_house, test_settings
 
 from monoize.infra.db import Database
 from monoize.infra.settings import Settings
+
+LONGEST_FIRST: Final = (
+    *("contracts", "migrations", "main", "browser", "control/projects", "cli", "courier"),
+    *("control/identity", "control/edge", "control/compute"),
+)
+"""Folders in which single files take very long."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """No worker is to be left alone at the end with what takes long: that comes first, and the many small last."""
+    ranks = {Path(__file__).parent / folder: rank for rank, folder in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: min(ranks.get(folder, len(ranks)) for folder in item.path.parents))
 
 
 @pytest.fixture(scope="session")

@@ -9,13 +9,13 @@ import httpx2
 import pytest
 from cli.command_line import CommandLine
 from support.house import PASSWORD
-from support.server import Server, serving
+from support.server import Server, forked_server
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server whose first account is `root`."""
-    with serving(tmp_path_factory.mktemp("server"), MONOIZE_LOG_LEVEL="error") as running:
+    with forked_server(tmp_path_factory.mktemp("server"), MONOIZE_LOG_LEVEL="error") as running:
         first = {"username": "root", "password": PASSWORD, "email": "root@example.com", "link": running.read_link()}
         # Until the faces are loaded the first who asks waits for them.
         answer = httpx2.post(f"{running.address}/api/auth/first-account", json=first, timeout=60)

@@ -15,7 +15,7 @@ def test_a_record_goes_through_its_versions(root: CommandLine, fresh: Fresh):
     made = root.does("agent-records", "create", name, "--role", "helper", "--template", "starter-worker")
     assert f"Created the agent record {name}" in made.err
     (root.home / "cap.json").write_text(json.dumps(CAP))
-    later = root.does(
+    update = [
         "agent-records",
         "update",
         name,
@@ -25,7 +25,11 @@ def test_a_record_goes_through_its_versions(root: CommandLine, fresh: Fresh):
         "root",
         "--reason",
         "Less.",
-    )
+    ]
+    waiting = root.does(*update)
+    assert f"This loosens {name}" in waiting.err
+    assert "monoize agent-records apply" in waiting.err
+    later = root.does(*update, "--sole-admin")
     assert f"{name} is at version 2." in later.err
     assert CAP == root.json("agent-records", "show", name)["policies"]["budgets_json"]
     same = root.does("agent-records", "update", name, "--policy", f"budgets_json={json.dumps(CAP)}")
@@ -35,7 +39,7 @@ def test_a_record_goes_through_its_versions(root: CommandLine, fresh: Fresh):
     assert {"/owner_user_id", "/policies/budgets_json/windows"} == {each["pointer"] for each in differences}
     assert "Less." in root.does("agent-records", "revisions", name).out
 
-    back = root.does("agent-records", "rollback", name, "1", "--reason", "More.")
+    back = root.does("agent-records", "rollback", name, "1", "--reason", "More.", "--sole-admin")
     assert f"{name} is at version 3." in back.err
     assert root.json("agent-records", "show", name)["owner_user_id"] is None
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cli.command_line import CommandLine
-from support.server import serving
+from support.server import forked_server
 
 Fresh = Callable[[], str]
 
@@ -39,7 +39,7 @@ def test_a_changed_entry_is_found(operator: CommandLine, tmp_path: Path):
     database.close()
 
     secret = "a token for verifying".replace(" ", "-")
-    with serving(tmp_path, MONOIZE_ADMIN_TOKEN=secret) as server:
+    with forked_server(tmp_path, MONOIZE_ADMIN_TOKEN=secret) as server:
         found = operator.run("audit", "verify", MONOIZE_URL=server.address, MONOIZE_TOKEN=secret)
 
     assert 1 == found.code

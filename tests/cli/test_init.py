@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from cli.command_line import CommandLine
 from support.house import PASSWORD
-from support.server import serving
+from support.server import forked_server
 
 
 def test_the_first_account_is_made_once_and_can_sign_in(operator: CommandLine, tmp_path: Path):
@@ -18,7 +18,7 @@ def test_the_first_account_is_made_once_and_can_sign_in(operator: CommandLine, t
     assert again.err.startswith("monoize: The first account has already been made.")
     assert 1 == len(again.err.splitlines())
 
-    with serving(tmp_path, MONOIZE_LOG_LEVEL="error") as server:
+    with forked_server(tmp_path, MONOIZE_LOG_LEVEL="error") as server:
         operator.does("login", "--url", server.address, "--name", "ada_l", "--password-stdin", stdin=PASSWORD)
         me = operator.json("whoami")
         assert ("super_admin", "ada.l@example.com") == (me["role"], me["user"]["email"])

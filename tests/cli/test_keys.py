@@ -114,3 +114,19 @@ def test_the_api_s_json_is_printed_as_it_is(root: CommandLine, fresh: Fresh):
 
     assert made["key"] == root.json("keys", "show", name)
     assert made["key"] == json.loads(root.does("--json", "keys", "show", name).out)
+
+
+def test_a_key_is_governed_by_an_agent_record_until_it_is_not(root: CommandLine, fresh: Fresh):
+    name, agent = fresh(), fresh()
+    root.does("keys", "create", name)
+    record = root.json("agent-records", "create", agent, "--role", "r", "--shadow", "budgets_json")
+    assert ["budgets_json"] == record["shadow_policies"]
+
+    assert f"is governed by {agent}" in root.does("keys", "govern", name, agent).err
+    assert record["id"] == root.json("keys", "show", name)["agent_record_id"]
+    root.does("keys", "ungovern", name)
+    assert root.json("keys", "show", name)["agent_record_id"] is None
+    assert [] == root.json("policy", "shadow", "--record", agent)["items"]
+    assert "GATE" in root.does("policy", "shadow").out.upper()
+    cleared = root.json("agent-records", "update", agent, "--clear", "shadow")
+    assert [] == cleared["shadow_policies"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from cli.command_line import CommandLine
-from support.server import serving
+from support.server import forked_server
 
 Fresh = Callable[[], str]
 
@@ -40,6 +40,34 @@ def test_statements_are_filtered(root: CommandLine, fresh: Fresh):
     assert [] == root.json("ledger", "statement", "--user", user, "--until", "2020-01-01")["items"]
     assert "USER ID" in root.does("ledger", "statement", "--everybody").out
     assert 2 == root.run("ledger", "statement", "--everybody", "--user", user).code
+
+
+def test_a_statement_of_an_agent_is_printed_as_a_table_for_spreadsheets(root: CommandLine, fresh: Fresh):
+    user, record = fresh(), fresh()
+    root.does("users", "create", user)
+    root.does("ledger", "top-up", user, "1")
+    root.does("agent-records", "create", record, "--role", "standard", "--draft")
+
+    titles, entry = root.does("ledger", "statement", "--user", user, "--csv").out.splitlines()
+    assert ("delta_usd" in titles, "top_up" in entry) == (True, True)
+    of_record = ("ledger", "statement", "--user", user, "--record", record)
+    assert [titles] == root.does(*of_record, "--csv").out.splitlines()
+    assert [] == root.json(*of_record)["items"]
+    assert 2 == root.run("ledger", "statement", "--csv", "--json").code
+    assert 1 == root.run("ledger", "statement", "--agent", "nobody").code
+
+
+def test_a_policy_for_what_is_not_covered_is_set_and_shown(root: CommandLine, fresh: Fresh):
+    user = fresh()
+    root.does("users", "create", user)
+
+    said = root.does("ledger", "policy", user, "overdraft", "--up-to", "20").out
+    assert ("overdraft usd" in said, "20.00" in said) == (True, True)
+    assert "20000000000" == root.json("users", "show", user)["overdraft_nano_usd"]
+    assert "clamp" == root.json("ledger", "policy", user, "clamp")["hold_policy"]
+    assert [2, 2] == [
+        root.run("ledger", "policy", user, *wrong).code for wrong in (["overdraft"], ["clamp", "--up-to", "1"])
+    ]
 
 
 def test_days_are_summed_up(root: CommandLine, fresh: Fresh):
@@ -104,7 +132,7 @@ def test_an_amount_that_is_not_exact_is_refused_before_anything_is_sent(root: Co
 def test_a_right_ledger_is_verified_and_an_edited_balance_is_found(operator: CommandLine, tmp_path: Path):
     operator.does("init", "--email", "root@example.com", "--password-stdin", stdin="correct horse battery")
     secret = "a token for verifying".replace(" ", "-")
-    with serving(tmp_path, MONOIZE_ADMIN_TOKEN=secret) as server:
+    with forked_server(tmp_path, MONOIZE_ADMIN_TOKEN=secret) as server:
         as_admin = {"MONOIZE_URL": server.address, "MONOIZE_TOKEN": secret}
         operator.does("ledger", "top-up", "root", "5", **as_admin)
         assert "The ledger is right: 1 entries checked." in operator.does("ledger", "verify", **as_admin).err

@@ -10,7 +10,7 @@ import pytest
 from cli.command_line import CommandLine
 from control.telemetry.bench import DAY_MS, NOON_MS, USAGE_NANO, Bench, event
 from support.processes import Outcome
-from support.server import serving
+from support.server import forked_server
 
 from monoize.base.cost.sheet import UNPRICED
 from monoize.base.money import usd_of_nano
@@ -42,7 +42,7 @@ async def record(database_file: Path, *calls: Charged) -> None:
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("reconcile")
-    with serving(folder, MONOIZE_LOG_LEVEL="error", MONOIZE_ADMIN_TOKEN=SECRET) as server:
+    with forked_server(folder, MONOIZE_LOG_LEVEL="error", MONOIZE_ADMIN_TOKEN=SECRET) as server:
         asyncio.run(record(folder / "data" / "monoize.db", *CALLS))
         yield server.address
 

@@ -22,10 +22,10 @@ import httpx2
 import pytest
 from cli.command_line import COMMAND, CommandLine
 from cli.foreign_server import Answer, Request, answering, relayed
+from support.patience import PATIENCE_S
 from support.processes import environment
 from support.server import Server
 
-WAIT_S = 30
 SHOWN = """#!{python}
 import json, os, sys
 print(json.dumps({{"arguments": sys.argv[1:], "environment": dict(os.environ)}}))
@@ -86,7 +86,7 @@ def running(root: CommandLine, *arguments: str) -> Iterator[subprocess.Popen[str
         # Whoever runs the tests in the background has it ignored, and children inherit that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    overdue = threading.Timer(WAIT_S, end_group, [process.pid])
+    overdue = threading.Timer(PATIENCE_S, end_group, [process.pid])
     overdue.start()
     try:
         yield process
@@ -269,7 +269,7 @@ def test_a_signal_is_passed_on_and_the_key_is_deleted(server: Server, root: Comm
         process.send_signal(signal.Signals[name])
 
         assert name == line(process)
-        assert 9 == process.wait(WAIT_S)
+        assert 9 == process.wait(PATIENCE_S)
     assert 401 == opens_models(server, secret)
 
 
@@ -279,7 +279,7 @@ def test_a_signal_that_ends_the_command_leaves_no_key(root: CommandLine, script:
         assert "ready" == line(process)
         process.send_signal(signal.SIGINT)
 
-        assert 128 + signal.SIGINT == process.wait(WAIT_S)
+        assert 128 + signal.SIGINT == process.wait(PATIENCE_S)
     assert [] == keys_of(root, command)
 
 
@@ -296,7 +296,7 @@ def test_what_was_ignored_stays_ignored(root: CommandLine, script: Make):
     assert "ready" == line(process)
     process.send_signal(signal.SIGHUP)
 
-    assert ("alive\n", 0) == (process.communicate("alive\n", timeout=WAIT_S)[0], process.returncode)
+    assert ("alive\n", 0) == (process.communicate("alive\n", timeout=PATIENCE_S)[0], process.returncode)
 
 
 def test_a_killed_run_leaves_a_key_that_expires(server: Server, root: CommandLine, script: Make):
@@ -304,7 +304,7 @@ def test_a_killed_run_leaves_a_key_that_expires(server: Server, root: CommandLin
     with running(root, "run", "--key-ttl", "8s", str(command.file)) as process:
         child, secret = line(process).split()
         process.kill()
-        process.wait(WAIT_S)
+        process.wait(PATIENCE_S)
     os.kill(int(child), signal.SIGKILL)
 
     (left,) = keys_of(root, command)
@@ -396,10 +396,10 @@ class Desk:
         while self._read():
             pass
         os.close(self._ours)
-        return self._process.wait(WAIT_S)
+        return self._process.wait(PATIENCE_S)
 
     def _read(self) -> bool:
-        ready, _, _ = select.select([self._ours], [], [], WAIT_S)
+        ready, _, _ = select.select([self._ours], [], [], PATIENCE_S)
         assert ready, self.seen
         try:
             chunk = os.read(self._ours, 4096)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from cli.command_line import COMMAND, CommandLine
 from support.processes import environment
-from support.server import serving
+from support.server import forked_server, serving
 
 STOP_S = 30
 
@@ -80,8 +80,8 @@ def test_options_win_over_the_file_and_the_file_over_the_default(operator: Comma
         port = taken.getsockname()[1]
         (tmp_path / "house.toml").write_text(f'host = "127.0.0.1"\nport = {port}\ndata_dir = "elsewhere"\n')
         assert 3 == operator.run("serve", "--config", "house.toml").code
-        command = (*COMMAND, "serve", "--config", "house.toml", "--host", "127.0.0.1", "--port", "0")
-        with serving(tmp_path, command=command) as server:
+        arguments = ("serve", "--config", "house.toml", "--host", "127.0.0.1", "--port", "0")
+        with forked_server(tmp_path, arguments=arguments) as server:
             assert str(port) not in server.address
 
     assert (tmp_path / "elsewhere" / "master.key").is_file()

@@ -1,6 +1,7 @@
 """`monoize requests tail` and `monoize captures`, about a running gateway; and a server that stops all the same."""
 
 import json
+import select
 import subprocess
 import time
 from collections.abc import Iterator
@@ -11,17 +12,17 @@ import httpx2
 import pytest
 from cli.command_line import COMMAND, CommandLine
 from support.house import PASSWORD
+from support.patience import PATIENCE_S
 from support.processes import environment
-from support.server import Server, serving
+from support.server import Server, forked_server
 
-WAIT_S: Final = 20
 STOPS_S: Final = 5
 
 
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     options = {"MONOIZE_LOG_LEVEL": "error", "MONOIZE_CAPTURES_ENABLED": "true", "MONOIZE_SHUTDOWN_GRACE_S": "60"}
-    with serving(tmp_path_factory.mktemp("watched"), **options) as running:
+    with forked_server(tmp_path_factory.mktemp("watched"), **options) as running:
         first = {"username": "root", "password": PASSWORD, "email": "root@example.com", "link": running.read_link()}
         assert 201 == httpx2.post(f"{running.address}/api/auth/first-account", json=first).status_code
         yield running
@@ -45,7 +46,7 @@ def secret(boss: CommandLine) -> str:
 def says(server: Server, secret: str, text: str) -> httpx2.Response:
     body = {"model": "m", "messages": [{"role": "user", "content": text}]}
     headers = {"authorization": f"Bearer {secret}"}
-    return httpx2.post(f"{server.address}/v1/chat/completions", json=body, headers=headers, timeout=WAIT_S)
+    return httpx2.post(f"{server.address}/v1/chat/completions", json=body, headers=headers, timeout=PATIENCE_S)
 
 
 class Tail:
@@ -54,11 +55,13 @@ class Tail:
     def __init__(self, boss: CommandLine, *options: str) -> None:
         own = {"HOME": str(boss.home), "MONOIZE_PROFILES": str(boss.profiles)}
         command = [*COMMAND, "requests", "tail", *options]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment(**own))
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, bufsize=0, env=environment(**own))
 
     def line(self) -> str:
         assert self._process.stdout is not None
-        return self._process.stdout.readline()
+        ready, _, _ = select.select([self._process.stdout], [], [], PATIENCE_S)
+        assert ready, "it says nothing"
+        return self._process.stdout.readline().decode()
 
     def __enter__(self) -> "Tail":
         return self
@@ -95,7 +98,7 @@ def test_an_answer_that_was_given_once_more_is_explained_as_that(watched: Server
     first, again = says(watched, secret, "twice"), says(watched, secret, "twice")
     assert ("miss", "hit") == (first.headers["x-monoize-cache"], again.headers["x-monoize-cache"])
 
-    until = time.monotonic() + WAIT_S
+    until = time.monotonic() + PATIENCE_S
     while (done := boss.run("explain", again.headers["x-request-id"])).code:
         assert time.monotonic() < until, done.err
     assert "cache       hit" in done.out
@@ -103,7 +106,7 @@ def test_an_answer_that_was_given_once_more_is_explained_as_that(watched: Server
 
 def test_captures_are_listed_shown_and_deleted(watched: Server, boss: CommandLine, secret: str, tmp_path: Path):
     request_id = says(watched, secret, "keep this").headers["x-request-id"]
-    until = time.monotonic() + WAIT_S
+    until = time.monotonic() + PATIENCE_S
     while request_id not in boss.does("captures", "list").out:
         assert time.monotonic() < until
 
@@ -119,7 +122,7 @@ def test_captures_are_listed_shown_and_deleted(watched: Server, boss: CommandLin
 
 
 def test_a_server_does_not_wait_for_those_who_watch(tmp_path: Path):
-    with serving(tmp_path, MONOIZE_SHUTDOWN_GRACE_S="60") as running:
+    with forked_server(tmp_path, MONOIZE_SHUTDOWN_GRACE_S="60") as running:
         first = {"username": "root", "password": PASSWORD, "email": "root@example.com", "link": running.read_link()}
         token = httpx2.post(f"{running.address}/api/auth/first-account", json=first).json()["token"]
         headers = {"authorization": f"Bearer {token}"}

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from support.docker_engine import LazyEngine
+from support.mcp_mutations import STANDING
 from support.mutations import Scene
 from support.route_mutations import OUTSIDE  # its rows join VALID
 from support.scenes import open_scene
@@ -19,9 +20,10 @@ def lazy_engine() -> Iterator[LazyEngine]:
 
 @pytest.fixture(scope="session", autouse=True)
 def nothing_is_left_running() -> Iterator[None]:
-    """What the rows of routes have started outside."""
+    """What the rows of routes, of MCP services and of buckets have started outside."""
     yield
     OUTSIDE.stack.close()
+    STANDING.close()
 
 
 @pytest.fixture

@@ -143,7 +143,7 @@ def test_an_administrator_is_answered_as_documented(asked: Asked, operation: Any
     # A session for each operation, since one of them ends it.
     session = asked.run(asked.house.enter_again(asked.root))
 
-    @generated(4)
+    @generated(3)
     @hypothesis.given(case=operation.as_strategy(mode))
     def check(case: Case) -> None:
         case.validate_response(asked.send(case, session), checks=CHECKS)
@@ -155,7 +155,7 @@ def test_an_administrator_is_answered_as_documented(asked: Asked, operation: Any
 def test_a_stranger_is_answered_as_documented(asked: Asked, operation: Any):
     visitor = asked.house.visitor()
 
-    @generated(2)
+    @generated(1)
     @hypothesis.given(case=operation.as_strategy())
     def check(case: Case) -> None:
         case.validate_response(asked.send(case, visitor), checks=CHECKS)

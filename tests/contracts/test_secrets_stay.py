@@ -17,7 +17,8 @@ import pytest
 from support.agent_on_machine import standing_agent
 from support.house import MASTER_KEY
 from support.logins import login
-from support.server import Server, serving
+from support.patience import PATIENCE_S
+from support.server import Server, forked_server
 
 from monoize.base.ids import new_id
 
@@ -25,7 +26,6 @@ ADMIN_TOKEN: Final = "an operators own token 0123456789"
 FIRST_PASSWORD: Final = "the first password 7f3a"
 NEW_PASSWORD: Final = "the second password 9c1e"
 UPSTREAM_KEY: Final = "sk-of-an-upstream-5e8b2c"
-DELIVERED_MOST_S: Final = 30
 WRONG_PASSWORD: Final = "a guessed password 4b2d"
 
 
@@ -62,7 +62,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         "MONOIZE_REGISTRATION_ENABLED": "true",
         "MONOIZE_EGRESS_LISTEN": "",
     }
-    with serving(folder, **options) as server, httpx2.Client(base_url=server.address, timeout=60) as client:
+    with forked_server(folder, **options) as server, httpx2.Client(base_url=server.address, timeout=60) as client:
         told = Story(server, folder / "data" / "monoize.db", client)
         told.secrets = {"master key": MASTER_KEY, "admin token": ADMIN_TOKEN}
         tell(told)
@@ -217,7 +217,7 @@ def tell_of_deliveries(story: Story, root: str, at: str, channel: dict[str, Any]
         database.execute("UPDATE agents SET vps_id = ?", [machine])
 
     def wait_until(name: str, value: object) -> None:
-        until = time.monotonic() + DELIVERED_MOST_S
+        until = time.monotonic() + PATIENCE_S
         while value != story.ask("GET", f"{at}/channels", bearer=root).json()["items"][0][name]:
             assert time.monotonic() < until, f"the channel is not {name} {value}"
             time.sleep(0.1)

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 import pytest
-from support.endpoints import Endpoint, closed_application, endpoints
-from support.house import Client, RunningHouse
+from support.endpoints import Endpoint, endpoints
+from support.house import Client, RunningHouse, closed_application
 
 EVERY = endpoints(closed_application())
 
@@ -38,6 +38,10 @@ ONES_OWN = {
     "GET /api/ledger/entries",
     "GET /api/ledger/entries.csv",
     "GET /api/ledger/days",
+    "GET /api/telemetry/usage",
+    "GET /api/telemetry/usage.csv",
+    "GET /api/telemetry/summary",
+    "POST /api/telemetry",
     "POST /api/ledger/transfers",
     "GET /api/ledger/sub-accounts/{key_id}",
     "PUT /api/ledger/sub-accounts/{key_id}",
@@ -81,6 +85,13 @@ ONES_OWN = {
     "POST /api/approvals/deny",
     "POST /api/approvals/{approval_id}/approve",
     "POST /api/approvals/{approval_id}/deny",
+    "GET /api/notes",
+    "GET /api/notes/context",
+    "GET /api/notes/{note_id}",
+    "POST /api/notes",
+    "PATCH /api/notes/{note_id}",
+    "DELETE /api/notes/{note_id}",
+    "POST /api/notes/{note_id}/confirm",
     "POST /api/auth/logout",
 }
 VIEWERS = {
@@ -124,6 +135,13 @@ VIEWERS = {
 }
 """Of projects, masked where they hold a secret."""
 NOT_WITH_A_TOKEN = {
+    "GET /api/notes",
+    "GET /api/notes/context",
+    "GET /api/notes/{note_id}",
+    "POST /api/notes",
+    "PATCH /api/notes/{note_id}",
+    "DELETE /api/notes/{note_id}",
+    "POST /api/notes/{note_id}/confirm",
     "GET /api/agents",
     "GET /api/operations",
     "GET /api/vpses",
@@ -141,6 +159,10 @@ NOT_WITH_A_TOKEN = {
     "GET /api/ledger/entries",
     "GET /api/ledger/entries.csv",
     "GET /api/ledger/days",
+    "GET /api/telemetry/usage",
+    "GET /api/telemetry/usage.csv",
+    "GET /api/telemetry/summary",
+    "POST /api/telemetry",
 }
 
 
@@ -223,13 +245,45 @@ async def test_a_viewer_token_reads_projects_and_no_administrators_endpoint(hous
     assert PUBLIC | VIEWERS | (ONES_OWN - NOT_WITH_A_TOKEN) == admitted
 
 
-async def test_an_api_key_only_tells_whose_it_is(house: RunningHouse, root: Client):
-    created = await root.post("/api/keys", json={"name": "gateway"})
-    key = house.bearing(created.json()["secret"])
+OF_A_KEY = {
+    "GET /api/me",
+    "POST /api/telemetry",
+    "GET /api/requests",
+    "GET /api/requests/{request_id}",
+    "GET /api/ledger/entries",
+    "GET /api/ledger/entries.csv",
+    "GET /api/ledger/days",
+    "GET /api/telemetry/usage",
+    "GET /api/telemetry/usage.csv",
+    "GET /api/telemetry/summary",
+    "GET /api/approvals",
+    "GET /api/approvals/{approval_id}",
+    "POST /api/approvals",
+    "POST /api/approvals/{approval_id}/withdraw",
+    "POST /api/approvals/{approval_id}/consume",
+    "POST /api/approvals/{approval_id}/outcome",
+    "GET /api/notes",
+    "GET /api/notes/context",
+    "POST /api/notes",
+    "GET /api/notes/{note_id}",
+    "PATCH /api/notes/{note_id}",
+    "POST /api/notes/{note_id}/confirm",
+    "DELETE /api/notes/{note_id}",
+}
 
-    asked = await answers(key)
 
-    assert PUBLIC | {"GET /api/me"} == {name for name, answer in asked.items() if answer != (403, "not_permitted")}
+async def test_an_api_key_looks_at_what_is_its_users_reports_and_asks(house: RunningHouse, root: Client):
+    user = await house.make_user(root)
+    admitted = {}
+    for owner in (user, root):
+        key = house.bearing((await owner.post("/api/keys", json={"name": "gateway"})).json()["secret"])
+        asked = await answers(key)
+        admitted[owner] = {name for name, answer in asked.items() if answer != (403, "not_permitted")}
+
+    assert PUBLIC | OF_A_KEY == admitted[user]
+    looks = admitted[root] - admitted[user]
+    assert {"GET /api/objects", "GET /api/prices"} <= looks
+    assert all(name.startswith(("GET /api/objects", "GET /api/prices")) for name in looks)
 
 
 async def test_a_token_without_scopes_is_let_in_nowhere_but_at_who_am_i(house: RunningHouse, root: Client):

@@ -11,16 +11,16 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 from support.house import MASTER_KEY, PASSWORD
-from support.server import Server, serving
+from support.patience import PATIENCE_S
+from support.server import Server, forked_server
 
-WAIT_S: Final = 30
 MOST_BYTES: Final = 65_536
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     options = {"MONOIZE_MASTER_KEY": MASTER_KEY, "MONOIZE_MAX_BODY_BYTES": str(MOST_BYTES)}
-    with serving(tmp_path_factory.mktemp("wire"), **options) as running:
+    with forked_server(tmp_path_factory.mktemp("wire"), **options) as running:
         yield running
         assert "Traceback" not in running.logged()
 
@@ -28,7 +28,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def token(server: Server) -> str:
     first = {"username": "root", "password": PASSWORD, "link": server.read_link()}
-    answer = httpx2.post(f"{server.address}/api/auth/first-account", json=first, timeout=WAIT_S)
+    answer = httpx2.post(f"{server.address}/api/auth/first-account", json=first, timeout=PATIENCE_S)
     return answer.json()["token"]
 
 
@@ -36,7 +36,7 @@ def sent(server: Server, *parts: bytes, half_closed: bool = False) -> bytes:
     """What the server says to these bytes until it hangs up or has nothing more to say."""
     address = urlsplit(server.address)
     said = b""
-    with socket.create_connection((address.hostname, address.port), WAIT_S) as connection:
+    with socket.create_connection((address.hostname, address.port), PATIENCE_S) as connection:
         with contextlib.suppress(ConnectionError):
             for part in parts:
                 connection.sendall(part)
@@ -138,5 +138,5 @@ def test_nonsense_is_refused_or_hung_up_on_and_the_server_lives(server: Server, 
 
     status = int(said.split()[1]) if said else None
     assert status is None or 200 <= status < 500, said[:500]
-    with urllib.request.urlopen(f"{server.address}/healthz", timeout=WAIT_S) as answer:
+    with urllib.request.urlopen(f"{server.address}/healthz", timeout=PATIENCE_S) as answer:
         assert 200 == answer.status

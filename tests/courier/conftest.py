@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from courier.machine import Machine, Operator
-from support.server import Server, serving
+from support.server import Server, forked_server
 
 from monoize.base.ids import new_secret
 
@@ -15,7 +15,7 @@ from monoize.base.ids import new_secret
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Operator]]:
     token = new_secret("mzt_")
     folder = tmp_path_factory.mktemp("hub")
-    with serving(folder, MONOIZE_LOG_LEVEL="error", MONOIZE_ADMIN_TOKEN=token) as server:
+    with forked_server(folder, MONOIZE_LOG_LEVEL="error", MONOIZE_ADMIN_TOKEN=token) as server:
         operator = Operator(server.address, token)
         yield server, operator
         operator.close()

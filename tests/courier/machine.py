@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import httpx2
 from fakes.coding_tool import CodingTool
+from support.patience import PATIENCE_S
 from support.processes import Outcome
 
 SCRIPT: Final = Path(__file__).parents[2] / "src" / "monoize" / "courier" / "courier.py"
@@ -79,7 +80,9 @@ class Operator:
 
     def __init__(self, address: str, token: str) -> None:
         self.address = address
-        self._http = httpx2.Client(base_url=address, headers={"authorization": f"Bearer {token}"}, timeout=30)
+        self._http = httpx2.Client(
+            base_url=address, headers={"authorization": f"Bearer {token}"}, timeout=PATIENCE_S
+        )
 
     def close(self) -> None:
         self._http.close()

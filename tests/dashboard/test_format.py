@@ -2,7 +2,20 @@ import datetime as dt
 
 import pytest
 
-from monoize.dashboard.format import facts, moment, program, role, short_id, usd
+from monoize.dashboard.format import (
+    ago,
+    facts,
+    long_bytes,
+    milliseconds,
+    moment,
+    percent,
+    program,
+    role,
+    short_count,
+    short_id,
+    short_usd,
+    usd,
+)
 
 
 @pytest.mark.parametrize(
@@ -19,6 +32,48 @@ from monoize.dashboard.format import facts, moment, program, role, short_id, usd
 )
 def test_money_is_exact(nano_usd, shown):
     assert shown == usd(nano_usd)
+
+
+@pytest.mark.parametrize(
+    ("nano_usd", "shown"),
+    [
+        (0, "$0.00"),
+        (1, "$0.000000001"),
+        (4_250_000, "$0.0043"),
+        (9_990_000, "$0.01"),
+        (12_345_678_901, "$12.35"),
+        (9_999_000_000_000, "$9,999.00"),
+        (84_100_000_000_000, "$84.1K"),
+        (1_250_000_000_000_000, "$1.25M"),
+        (-3_400_000, "-$0.0034"),
+    ],
+)
+def test_money_at_a_glance_keeps_its_size(nano_usd, shown):
+    assert shown == short_usd(nano_usd)
+
+
+def test_numbers_at_a_glance():
+    assert ["0", "9,999", "12.3K", "4.56M", "78.9B"] == [
+        short_count(n) for n in (0, 9_999, 12_345, 4_560_000, 78_900_000_000)
+    ]
+    assert ["3 ms", "1.24 s", "59.9 s", "3 min 12 s", "2 h 05 min", "–"] == [
+        milliseconds(ms) for ms in (3.2, 1_240, 59_900, 192_000, 7_500_000, None)
+    ]
+    assert ["512 B", "3 GiB", "1.4 MiB"] == [long_bytes(size) for size in (512, 3 << 30, 1_500_000)]
+
+
+def test_a_share_is_not_rounded_to_all_or_nothing():
+    assert ["33.3 %", "0 %", "100 %", ">99.9 %", "<0.1 %", "–"] == [
+        percent(*pair) for pair in ((1, 3), (0, 3), (3, 3), (99_999, 100_000), (1, 100_000), (1, 0))
+    ]
+
+
+def test_how_long_ago_something_was():
+    now = dt.datetime(2026, 11, 3, 12, tzinfo=dt.UTC)
+    since = [dt.timedelta(seconds=s) for s in (5, 200, 7_300, 100_000, 200_000)]
+
+    assert ["just now", "3 min ago", "2 h ago", "1 day ago", "2 days ago"] == [ago(now - s, now) for s in since]
+    assert ["in a moment", "in 3 min"] == [ago(now + s, now) for s in since[:2]]
 
 
 def test_a_moment_reads_like_a_date():

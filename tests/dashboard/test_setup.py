@@ -24,7 +24,7 @@ async def test_the_printed_link_makes_the_super_admin_and_signs_in(house, strang
     form = Page(await stranger.get(f"/setup?link={link}")).one("input", name="link")
     answer = await stranger.submit("/setup", **_details(form["value"]))
 
-    assert (303, "/") == (answer.status_code, answer.headers["location"])
+    assert (303, "/start") == (answer.status_code, answer.headers["location"])
     me = (await stranger.get("/api/me")).json()
     assert ("super_admin", "root") == (me["role"], me["user"]["username"])
 

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 from support.egress import CountingServer, Running, basic, connect, counting_server, get, running_proxy, until
 
-from monoize.egress import visit
+from monoize.egress import forward, visit
 
 LONG = 3 * 2**20
 
@@ -280,6 +280,45 @@ async def test_a_head_that_comes_too_slowly_is_given_up(proxy: Running, monkeypa
 
     assert await silent.is_closed()
     assert (await slow.head()).startswith(b"HTTP/1.1 408 ")
+
+
+async def test_a_target_that_takes_a_request_and_never_answers_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    async def reads_and_keeps_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(65536):
+            pass
+
+    monkeypatch.setattr(forward, "IDLE_S", 0.2)
+    async with (
+        counting_server(reads_and_keeps_silent) as target,
+        running_proxy(tmp_path, ports=[target.port]) as proxy,
+    ):
+        line = await proxy.connect()
+        head = await line.ask(get(f"http://127.0.0.1:{target.port}/", proxy.desk.agent()))
+
+        assert head.startswith(b"HTTP/1.1 504 ") and b"x-monoize-error: target_timeout" in head
+
+
+async def test_a_client_that_takes_nothing_of_its_answer_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    async def sends_without_end(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % 2**40)
+        while True:
+            writer.write(bytes(2**20))
+            await writer.drain()
+
+    monkeypatch.setattr(forward, "IDLE_S", 0.3)
+    async with (
+        counting_server(sends_without_end) as target,
+        running_proxy(tmp_path, ports=[target.port]) as proxy,
+    ):
+        line = await proxy.connect()
+        await line.ask(get(f"http://127.0.0.1:{target.port}/", proxy.desk.agent()))
+
+        await until(lambda: proxy.proxy.figures.clients == 0)
 
 
 async def test_a_request_that_came_through_before_is_refused(proxy: Running, target: CountingServer):

@@ -1,15 +1,17 @@
 """Where agents may go: the table of addresses, names and ports, rebinding, and what is ours."""
 
 import asyncio
+import contextlib
 import ipaddress
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from support.egress import connect, counting_server, running_proxy
 
 from monoize.contract.egress import EgressGrant
+from monoize.egress import dial
 from monoize.egress.addresses import is_reachable, kind
 from monoize.egress.dial import is_own
 from monoize.egress.errors import TargetDenied
@@ -125,13 +127,6 @@ async def test_a_name_is_resolved_once_and_the_address_that_was_judged_is_dialle
 
 
 async def test_the_next_address_is_tried_while_the_first_keeps_silent(tmp_path: Path):
-    silent = socket.create_server(("127.0.0.1", 0), backlog=0)
-    port = silent.getsockname()[1]
-    fillers = [socket.socket() for _ in range(3)]
-    for filler in fillers:
-        filler.setblocking(False)
-        filler.connect_ex(("127.0.0.1", port))
-
     async def two(host: str, port: int) -> Sequence[str]:
         return ["127.0.0.1", "127.0.0.2"]
 
@@ -140,14 +135,42 @@ async def test_the_next_address_is_tried_while_the_first_keeps_silent(tmp_path: 
         await writer.drain()
         writer.close()
 
-    answering = await asyncio.start_server(echo, "127.0.0.2", port)
-    async with running_proxy(tmp_path, ports=[port], resolve=two) as proxy:
-        line = await proxy.tunnel(port, proxy.desk.agent(), host="two.example")
-        line.writer.write(b"x")
-        assert b"x" == await line.read(1)
-    answering.close()
-    for opened in (silent, *fillers):
-        opened.close()
+    with silent_port() as port:
+        answering = await asyncio.start_server(echo, "127.0.0.2", port)
+        async with running_proxy(tmp_path, ports=[port], resolve=two) as proxy:
+            line = await proxy.tunnel(port, proxy.desk.agent(), host="two.example")
+            line.writer.write(b"x")
+            assert b"x" == await line.read(1)
+        answering.close()
+
+
+async def test_a_target_and_a_resolver_that_keep_silent_are_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    async def never(host: str, port: int) -> Sequence[str]:
+        await asyncio.Event().wait()
+        return []
+
+    monkeypatch.setattr(dial, "CONNECT_S", 0.1)
+    monkeypatch.setattr(dial, "RESOLVE_S", 0.1)
+    with silent_port() as port:
+        assert "target_timeout" == await refused(tmp_path, f"127.0.0.1:{port}")
+    async with running_proxy(tmp_path, ports=[443], resolve=never) as proxy:
+        line = await proxy.connect()
+        assert (await line.ask(connect("silent.example:443", proxy.desk.agent()))).startswith(b"HTTP/1.1 504 ")
+
+
+@contextlib.contextmanager
+def silent_port() -> Iterator[int]:
+    """Of 127.0.0.1, where nobody is let in or turned away: its queue is full."""
+    with contextlib.ExitStack() as stack:
+        silent = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        port: int = silent.getsockname()[1]
+        for _ in range(3):
+            filler = stack.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(("127.0.0.1", port))
+        yield port
 
 
 async def test_what_is_ours_stays_shut_in_an_opened_network(tmp_path: Path):

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from support.egress import CountingServer, Desk, Running, connect, counting_server, running_proxy, until
 
+from monoize.egress import tunnel
 from monoize.egress.presence import Bounds
 
 MEGABYTE = 2**20
@@ -127,6 +128,31 @@ async def test_a_target_that_resets_ends_the_tunnel(tmp_path: Path):
 
         assert await line.is_closed()
         await until(lambda: proxy.proxy.figures.tunnels == 0 == proxy.proxy.figures.clients)
+
+
+async def test_a_tunnel_in_which_nobody_says_anything_is_closed(
+    proxy: Running, target: CountingServer, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(tunnel, "IDLE_S", 0.1)
+    line = await proxy.tunnel(target.port, proxy.desk.agent())
+
+    assert await line.is_closed()
+    await until(lambda: proxy.proxy.figures.tunnels == 0)
+
+
+async def test_a_side_that_goes_on_in_silence_after_the_end_of_the_other_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    async def never_ends(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(tunnel, "HALF_CLOSED_S", 0.1)
+    async with counting_server(never_ends) as target, running_proxy(tmp_path, ports=[target.port]) as proxy:
+        line = await proxy.tunnel(target.port, proxy.desk.agent())
+        line.writer.write_eof()
+
+        assert await line.is_closed()
+        await until(lambda: proxy.proxy.figures.tunnels == 0)
 
 
 async def test_a_used_up_budget_cuts_open_tunnels_within_one_flush(proxy: Running, target: CountingServer):

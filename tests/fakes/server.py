@@ -3,7 +3,7 @@
 import socket
 import threading
 import time
-from typing import Final, Self
+from typing import Final, Literal, Self
 
 import uvicorn
 from starlette.applications import Starlette
@@ -14,9 +14,9 @@ START_S: Final = 10
 class LocalServer:
     """`with LocalServer(app) as server`: reachable at `server.url` until the end of the block."""
 
-    def __init__(self, app: Starlette) -> None:
+    def __init__(self, app: Starlette, *, lifespan: Literal["on", "off"] = "off") -> None:
         self._server = uvicorn.Server(
-            uvicorn.Config(app, log_level="critical", lifespan="off", timeout_graceful_shutdown=1)
+            uvicorn.Config(app, log_level="critical", lifespan=lifespan, timeout_graceful_shutdown=1)
         )
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._listener]}, daemon=True)

@@ -14,7 +14,7 @@ from monoize.contract.grant import Grant
 from monoize.contract.snapshot import Affinity as Wanted
 from monoize.contract.snapshot import Channel, Provider, Snapshot
 from monoize.gateway.affinity import BINDINGS_MOST, Affinity, Conversation, conversation, stored_answer
-from monoize.gateway.selection import Attempt, select
+from monoize.gateway.selection import Attempt, offers_of
 
 GRANT = Grant(key_id="k", user_id="u", tenant_id="t", username="somebody")
 PATH = "/v1/chat/completions"
@@ -23,8 +23,7 @@ USUAL = Wanted()
 
 
 def attempts(*providers: Provider) -> list[Attempt]:
-    selection = select(Snapshot(1, providers), GRANT, "m", is_available=lambda _: True, chance=lambda: 0.5)
-    return list(selection.attempts)
+    return list(offers_of(Snapshot(1, providers), GRANT, "m").attempts)
 
 
 def bound(wanted: Wanted | None = USUAL) -> Channel:

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from monoize.contract.grant import Grant
-from monoize.gateway.errors import InvalidKey
-from monoize.gateway.exchange import Exchange
+from monoize.gateway.errors import InvalidKey, KeyMissing
+from monoize.gateway.exchange import INSIDER, Exchange, Insider
 from monoize.gateway.keys import FRESH_S, REMEMBERED_S, Keys
 
 GRANT = Grant(key_id="k", user_id="u", tenant_id="t", username="ada")
@@ -98,3 +98,34 @@ async def test_whoever_gives_up_asking_leaves_it_to_the_next():
     first.cancel()
     assert GRANT == await second
     assert 2 == register.asked
+
+
+def from_inside(headers: list[tuple[bytes, bytes]], extensions: dict[str, object]) -> Exchange:
+    scope = {"method": "POST", "path": "/", "query_string": b"", "headers": headers, "extensions": extensions}
+    return Exchange(scope, nobody_listens, nobody_listens, request_id="r", ip="127.0.0.1")  # type: ignore[arg-type]
+
+
+async def test_code_of_this_process_names_a_key_that_nobody_shows():
+    asked: list[str] = []
+
+    class Told(Register):
+        async def grant(self, digest: str) -> Grant | None:
+            asked.append(digest)
+            return await super().grant(digest)
+
+    exchange = from_inside([], {INSIDER: Insider("some-digest", "known-before")})
+    assert GRANT == await Keys(Told()).grant(exchange)
+    assert (["some-digest"], "known-before") == (asked, exchange.request_id)
+
+
+async def test_what_comes_over_a_wire_cannot_say_that_it_comes_from_inside():
+    told = [(INSIDER.encode(), b"some-digest"), (b"x-" + INSIDER.encode(), b"some-digest")]
+    with pytest.raises(KeyMissing):
+        await Keys(Register()).grant(from_inside(told, {}))
+
+
+async def test_the_key_of_an_insider_ends_as_any_key_does():
+    register = Register()
+    register.says = None
+    with pytest.raises(InvalidKey):
+        await Keys(register).grant(from_inside([], {INSIDER: Insider("some-digest", "r")}))

@@ -8,8 +8,9 @@ from support.money import Till, open_till, request
 
 from monoize.base.ids import new_id
 from monoize.contract.budgets import user_budget
+from monoize.control.bridge.budgets import LedgerBudgets
 from monoize.control.ledger.actions import corrections
-from monoize.gateway.meter import BudgetExceeded, RequestIdReused
+from monoize.gateway.meter import BudgetExceeded, Meter, RequestIdReused
 from monoize.infra.holds import Claim
 
 
@@ -64,6 +65,24 @@ async def test_more_than_was_held_is_charged_all_the_same(till: Till):
     assert -30 == await till.balance(user_id)
 
 
+async def test_a_request_that_outlasts_its_hold_keeps_its_money_as_long_as_it_is_tended(
+    till: Till, house: RunningHouse
+):
+    holds, spool = till.money.holds, till.money.spool
+    meter = Meter(holds, spool, LedgerBudgets(house.house.database), owner=spool.owner, hold_lifetime_s=1)
+    user_id, tended, left_alone = await till.person(100), new_id(), new_id()
+    await meter.admit(request(tended, user_id, 5), [Claim(user_budget(user_id), 60)])
+    await till.money.meter.admit(request(left_alone, user_id, 5), [Claim(user_budget(user_id), 20)])
+    for _ in range(3):
+        await asyncio.sleep(0.5)
+        await meter.tend(0)
+        assert () == await holds.sweep()
+
+    await meter.abandon(tended)
+    await meter.tend(0)
+    assert (80, 20) == await available(till, user_id)
+
+
 async def test_200_at_once_against_money_for_exactly_some_of_them(till: Till):
     user_id = await till.person(37 * 10)
 
@@ -78,7 +97,7 @@ async def test_200_at_once_against_money_for_exactly_some_of_them(till: Till):
 async def test_an_unlimited_user_is_never_refused_and_owes_what_they_used(till: Till):
     user_id = await till.person()
     async with till.change() as change:
-        await corrections.set_unlimited(change, user_id, unlimited=True)
+        await corrections.set_limit(change, user_id, unlimited=True)
 
     await till.spend(user_id, 500)
 

@@ -10,10 +10,10 @@ from support.gateway import Bench, change, channel, provider
 from support.provider import Said, in_events, in_json, serving
 
 from monoize.base.exposition import line
+from monoize.base.histogram import Histogram
 from monoize.contract.events import Charged, RequestLog
 from monoize.contract.snapshot import Breaker
 from monoize.gateway.exchange import Exchange
-from monoize.gateway.histogram import Histogram
 from monoize.gateway.metrics import Metrics
 
 PATH = "/v1/chat/completions"

@@ -10,6 +10,7 @@ from support.gateway import NANO, USER, Bench, change, channel, price, provider
 from support.provider import Said, in_events, in_json, serving
 
 from monoize.contract.budgets import key_day_budget, key_month_budget
+from monoize.contract.events import decode
 from monoize.contract.snapshot import Offer
 
 every_wish = pytest.mark.parametrize("wish", WISHES.values(), ids=WISHES)
@@ -153,6 +154,33 @@ async def test_what_the_caller_asked_for_is_not_cut_but_refused(bench: Bench):
     assert 200 == (await bench.ask("/v1/chat/completions", chat("hello", max_tokens=1_000))).status
 
 
+async def test_an_account_that_wants_it_has_answers_cut_that_were_asked_for(bench: Bench):
+    change(bench, is_clamped=True)
+    async with serving(in_json(ANSWER)) as there:
+        bench.offer(provider(channel(there.base_url, "chat_completion", "m")))
+        bench.balances = {f"user:{USER}": 5_000_000}
+        reply = await bench.ask("/v1/chat/completions", chat("hello", max_tokens=10_000))
+        mark = await bench.holds.mark(f"user:{USER}")
+        await bench.holds.refresh(f"user:{USER}", 1_000_000, mark)
+        too_short = await bench.ask("/v1/chat/completions", chat("hello", max_tokens=10_000))
+
+    assert (200, 402) == (reply.status, too_short.status)
+    assert 2_000 < there.asked[0].json["max_tokens"] < 2_500
+
+
+async def test_an_overdraft_lets_requests_into_debt_so_far_and_no_further(bench: Bench):
+    bench.offer(provider(channel("", "echo", "m")), m=price("somebody", "m", input_pico=0, output_pico=10**9))
+    change(bench, overdraft_nano=25 * 10 * 1_000_000)
+    bench.balances = {f"user:{USER}": 0}
+
+    replies = await asyncio.gather(
+        *(bench.ask("/v1/chat/completions", chat("/slow 5\nhello", max_tokens=10)) for _ in range(60))
+    )
+
+    assert 25 == [reply.status for reply in replies].count(200)
+    assert 35 == [reply.status for reply in replies].count(402)
+
+
 async def test_a_caller_who_leaves_pays_for_what_came_and_holds_nothing(bench: Bench):
     frames = [
         chunk(role="assistant", content="one"),
@@ -256,3 +284,28 @@ async def test_cached_tokens_of_anthropic_are_charged_at_their_own_rates(bench: 
 
     (charged,) = await bench.charged()
     assert 100 * 1_000 + 10 * 2_000 + 1_000 * 100 == charged.charge_nano
+
+
+async def test_what_upstream_has_reported_of_a_long_answer_is_what_a_crash_leaves_to_be_charged(bench: Bench):
+    def event(name: str, **told: object) -> bytes:
+        return b"event: %s\ndata: %s\n\n" % (name.encode(), json.dumps({"type": name, **told}).encode())
+
+    usage = {"input_tokens": 100, "output_tokens": 1, "cache_read_input_tokens": 1_000}
+    message = {"id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": [], "usage": usage}
+    block = event("content_block_start", index=0, content_block={"type": "text", "text": ""})
+    word = event("content_block_delta", index=0, delta={"type": "text_delta", "text": "word "})
+    async with serving(
+        in_events(event("message_start", message=message), block, *[word] * 40, pause_s=0.05)
+    ) as there:
+        rates = price("somebody", "m", cache_read_pico=100_000)
+        bench.offer(provider(channel(there.base_url, "messages", "m")), m=rates)
+        asking = asyncio.ensure_future(bench.ask("/v1/messages", messages("hello", stream=True)))
+        await asyncio.sleep(0.5)
+        (floor,) = await bench.spool.left_in_flight()
+        await bench.meter.tend(0)
+        (noted,) = await bench.spool.left_in_flight()
+        asking.cancel()
+
+    before, after = decode(floor.content), decode(noted.content)
+    assert before.charge_nano < after.charge_nano == 100 * 1_000 + 1 * 2_000 + 1_000 * 100
+    assert (True, before.id) == (after.is_estimated, after.id)

@@ -8,9 +8,9 @@ from gateway.wishes import WISHES, Wish, chat, gemini
 from support.gateway import Bench, change, channel, provider
 from support.provider import Asked, Said, in_json, serving
 
+from monoize.contract.names import redirected
 from monoize.contract.snapshot import MULTIPLIER_ONE, Offer, Redirect
 from monoize.gateway.json_body import without
-from monoize.gateway.redirects import redirected
 
 PATH = "/v1/chat/completions"
 ANSWER = {"choices": [{"index": 0, "message": {"role": "assistant", "content": "Yes."}, "finish_reason": "stop"}]}

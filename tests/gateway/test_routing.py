@@ -29,6 +29,11 @@ async def test_the_next_channel_is_asked_when_one_fails(bench: Bench):
     (charged,) = await bench.charged()
     assert charged.log is not None
     assert [503, None] == [tried.get("status") for tried in json.loads(charged.log.tried_providers_json)]
+    (failed,) = charged.failed_calls
+    assert (503, "m") == (failed.status, failed.model)
+    assert 0 <= failed.duration_ms <= (charged.log.duration_ms or 0)
+    assert charged.at_ms <= failed.at_ms
+    assert charged.call is not None and 0 == charged.call.tool_tokens
 
 
 @pytest.mark.parametrize("status", [400, 413, 422])

@@ -8,9 +8,10 @@ from gateway.wishes import WISHES, Wish, chat, messages
 from support.gateway import Bench, change, channel, price, provider
 from support.provider import Said, serving
 
+from monoize.contract.names import KNOWN, resolved
 from monoize.contract.snapshot import ChannelType, Effort, Offer
 from monoize.gateway.protocol.urp import Json, Protocol
-from monoize.gateway.suffixes import KNOWN, members, resolved
+from monoize.gateway.suffixes import members
 
 DOWN = Said(503, b"{}", {"content-type": "application/json"})
 TYPES: dict[ChannelType, Protocol] = {

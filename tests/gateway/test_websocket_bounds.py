@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from support.gateway import KEY, Bench, change, channel, provider
+from support.patience import PATIENCE_S
 from support.sockets import Client, Served, serving_sockets
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -202,7 +203,7 @@ async def test_a_handshake_that_is_none_ends_and_harms_nobody(bench: Bench, hand
     async with serving_sockets(bench) as served:
         reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
         writer.write(handshake % (b"/v1/responses", b"authorization: Bearer %b\r\n" % KEY.encode()))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             answer = await reader.read()
         writer.close()
         assert b" 101 " not in answer
@@ -217,7 +218,7 @@ async def test_frames_that_are_none_end_the_connection_and_harm_nobody(bench: Be
             writer.write(HANDSHAKE % (b"/v1/responses", b"authorization: Bearer %b\r\n" % KEY.encode()))
             await reader.readuntil(b"\r\n\r\n")
             writer.write(junk)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE_S):
                 await reader.read()
             writer.close()
         async with served.opened() as client:

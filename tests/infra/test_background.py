@@ -2,8 +2,9 @@ import asyncio
 import time
 
 from structlog.testing import capture_logs
+from support.patience import PATIENCE_S
 
-from monoize.infra.background import Background
+from monoize.infra.background import Background, Bell
 
 
 async def test_work_is_done_again_and_again():
@@ -78,3 +79,47 @@ async def test_stopping_ends_work_that_waits_and_work_that_runs():
     assert ended.is_set()
     assert time.monotonic() - before < 1
     assert [asyncio.current_task()] == list(asyncio.all_tasks())
+
+
+async def test_a_bell_wakes_work_before_its_clock_does_and_what_rings_meanwhile_is_not_lost():
+    bell, begun, may_end = Bell(), asyncio.Semaphore(0), asyncio.Semaphore(0)
+
+    async def work() -> None:
+        begun.release()
+        await may_end.acquire()
+
+    background = Background()
+    background.every(3_600, "work", work, bell=bell)
+    async with asyncio.timeout(PATIENCE_S):
+        bell.ring()
+        await begun.acquire()
+        bell.ring()
+        may_end.release()
+        await begun.acquire()
+        may_end.release()
+        bell.ring_in(0.01)
+        await begun.acquire()
+    await background.stop()
+
+
+async def test_work_waits_until_there_is_reason_for_it_unless_it_failed():
+    tries: list[str] = []
+    has_reason = True
+
+    def when() -> bool:
+        nonlocal has_reason
+        had, has_reason = has_reason, False
+        return had
+
+    async def work() -> None:
+        tries.append("tried")
+        if len(tries) < 3:
+            raise ValueError("no")
+
+    background = Background()
+    with capture_logs():
+        background.every(0.001, "work", work, when=when)
+        await asyncio.sleep(0.2)
+        await background.stop()
+
+    assert 3 == len(tries)

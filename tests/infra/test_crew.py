@@ -2,11 +2,13 @@
 
 import asyncio
 
+from support.patience import PATIENCE_S
+
 from monoize.infra.background import Crew
 
 
 async def settled(crew: Crew) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while crew.busy:
             await asyncio.sleep(0)
 

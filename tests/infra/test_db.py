@@ -10,15 +10,24 @@ from typing import Any
 
 import pytest
 from sqlalchemy import exc, insert, select, text, update
-from support import processes
+from support import at_once
 from support.engines import ENGINES, empty_database
+from support.patience import PATIENCE_S
 from support.rows import put_in_versions
 
 from monoize.base.errors import StartupProblem
 from monoize.base.ids import new_id
 from monoize.control.identity.tables import tenants, versions
 from monoize.infra import dsn
-from monoize.infra.db import BUSY_TIMEOUT_S, CONNECT_TIMEOUT_S, Database, DatabaseAway, open_database
+from monoize.infra.db import (
+    BUSY_TIMEOUT_S,
+    CONNECT_TIMEOUT_S,
+    DEADLOCKS_MOST,
+    Database,
+    DatabaseAway,
+    Tx,
+    open_database,
+)
 
 Outcomes = tuple[float, list[Any]]
 """How many seconds it took, and how each attempt ended."""
@@ -201,7 +210,7 @@ async def test_no_increment_is_lost_between_two_open_databases_on_one_file(tally
 
 
 async def test_no_increment_is_lost_between_two_processes_on_one_file(tally: str):
-    ended = processes.together(("increment", tally, "25"), ("increment", tally, "25"))
+    ended = at_once.together(("increment", tally, "25"), ("increment", tally, "25"))
 
     assert [0, 0] == [process.code for process in ended], ended
     assert 50 == await value(tally)
@@ -223,7 +232,7 @@ async def test_a_writer_that_gives_up_waiting_leaves_the_file_to_others(tally: s
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.1):
                     await increment(other)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             await increment(one)
             await increment(other)
 
@@ -244,7 +253,7 @@ async def test_a_transaction_left_by_a_cancelled_task_frees_its_connection(engin
         await started.wait()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             await put(database, "later")
 
         assert {"later"} == await put_in_versions(database)
@@ -419,3 +428,42 @@ def test_a_pool_without_a_free_connection_is_an_absent_database_and_no_endless_w
 
     assert [DatabaseAway] * len(ENGINES) == [type(end) for end in ends], ends
     assert BUSY_TIMEOUT_S - 1 < waited < BUSY_TIMEOUT_S + 3
+
+
+async def test_of_two_transactions_that_wait_for_each_other_one_is_begun_again(database: Database):
+    """SQLite has one writer, where nobody waits in a circle."""
+    first, second = "one", "other"
+    async with database.write() as tx:
+        for name in (first, second):
+            await tx.execute(insert(versions).values(name=name, version="as it was"))
+    both_hold_one = asyncio.Barrier(2)
+    begun = 0
+
+    async def changed(mine: str, theirs: str) -> None:
+        async def work(tx: Tx) -> None:
+            nonlocal begun
+            begun += 1
+            await tx.execute(update(versions).where(versions.c.name == mine).values(version="changed"))
+            if begun <= 2 and database.dsn.engine != "sqlite":
+                await both_hold_one.wait()
+            await tx.execute(update(versions).where(versions.c.name == theirs).values(version="changed"))
+
+        await database.transact(work)
+
+    async with asyncio.timeout(PATIENCE_S):
+        await asyncio.gather(changed(first, second), changed(second, first))
+    assert begun == (2 if database.dsn.engine == "sqlite" else 3)
+
+
+async def test_what_is_begun_again_in_vain_is_told_after_a_while(sqlite: str):
+    database = await open_database(dsn.parse(sqlite), pool_size=1)
+    tried: list[Tx] = []
+
+    async def work(tx: Tx) -> None:
+        tried.append(tx)
+        raise DatabaseAway from exc.OperationalError("", None, Exception(1213, "Deadlock found"))
+
+    with pytest.raises(DatabaseAway):
+        await database.transact(work)
+    await database.close()
+    assert DEADLOCKS_MOST == len(tried)

@@ -9,8 +9,9 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import pytest
 import redis
 from redis.crc import key_slot
-from support import processes, redis_server
+from support import at_once, redis_server
 from support.engines import REDIS
+from support.patience import PATIENCE_S
 
 from monoize.infra.holds import (
     AMOUNT_MOST_NANO,
@@ -34,7 +35,6 @@ from monoize.infra.holds import (
 from monoize.infra.redis_holds import TIMEOUT_S, HoldsAway, RedisHolds
 
 FOREVER_S = 3600
-WAIT_S = 20
 
 
 @pytest.fixture
@@ -367,7 +367,7 @@ async def test_an_end_is_forgotten_some_time_after_it_was_posted_and_not_before(
     await holds.posted({"posted": {"a": 1}})
     await holds.release("released")
     for hold_id in ("posted", "released"):
-        deadline = time.monotonic() + WAIT_S
+        deadline = time.monotonic() + PATIENCE_S
         while await place(holds, hold_id, Claim("a", 1)) == AlreadyEnded():
             assert time.monotonic() < deadline
             await holds.sweep()
@@ -760,7 +760,7 @@ async def test_one_hold_that_many_end_at_once_is_ended_once(holds: Holds):
 async def test_several_processes_get_exactly_as_much_as_there_is(namespace: str, shared: RedisHolds):
     await tell(shared, a=250)
     ended = await asyncio.to_thread(
-        processes.together, *[("place_holds", REDIS, namespace, "a", "100") for _ in range(4)]
+        at_once.together, *[("place_holds", REDIS, namespace, "a", "100") for _ in range(4)]
     )
 
     assert [0] * 4 == [process.code for process in ended]

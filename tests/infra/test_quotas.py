@@ -258,3 +258,22 @@ async def test_without_redis_each_process_counts_for_itself_and_nobody_waits_lon
         assert [Admitted, Admitted, Reached] == [type(outcome) for outcome in outcomes[:3]]
         assert isinstance(await quotas.take("k", [day(2)]), Admitted)
         await quotas.close()
+
+
+async def test_an_hour_and_a_second_are_those_of_the_clock(quotas: Quotas, clock: Clock):
+    hour, second = Quota("h", "hour", 2), Quota("s", "second", 1)
+
+    assert isinstance(await quotas.take("k", [second, hour]), Admitted)
+    reached = await quotas.take("k", [second, hour])
+    assert isinstance(reached, Reached) and (reached.quota, NOON_MS + 1_000) == (second, reached.resets_at_ms)
+    clock.now_ms += 1_000
+    assert isinstance(await quotas.take("k", [second, hour]), Admitted)
+    clock.now_ms += 1_000
+    reached = await quotas.take("k", [second, hour])
+    assert isinstance(reached, Reached) and (hour, 2, NOON_MS + 3_600_000) == (
+        reached.quota,
+        reached.used,
+        reached.resets_at_ms,
+    )
+    clock.now_ms = NOON_MS + 3_600_000
+    assert isinstance(await quotas.take("k", [second, hour]), Admitted)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from support import processes
+from support import at_once
 
 from monoize.base.errors import StartupProblem
 from monoize.infra.sealed import KEY_BYTES, Seal, SealBroken, decode_key, make_key, read_key
@@ -182,7 +182,7 @@ def test_twenty_threads_make_one_key(tmp_path: Path):
 
 def test_twenty_processes_make_one_key(tmp_path: Path):
     file = tmp_path / "master.key"
-    made = [outcome.out.split() for outcome in processes.together(*[("make_key", str(file))] * 20)]
+    made = [outcome.out.split() for outcome in at_once.together(*[("make_key", str(file))] * 20)]
 
     assert {read_key(file)} == {bytes.fromhex(key) for key, _ in made}
     assert ["True"] == [ours for _, ours in made if ours == "True"]

@@ -1,11 +1,8 @@
 """What was acknowledged is on disk, whoever dies; what was left is found; what is full or broken refuses."""
 
 import asyncio
-import os
-import signal
 import stat
-import subprocess
-import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,11 +11,9 @@ import pytest
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from support.processes import alone, environment
+from support.at_once import alone, started
 
 from monoize.infra.spool import Entry, Spool, SpoolBroken, SpoolFull, open_spool
-
-TESTS = Path(__file__).parents[1]
 
 
 @pytest.fixture
@@ -195,26 +190,21 @@ async def test_a_closed_spool_refuses(tmp_path: Path):
 
 @pytest.mark.parametrize("moment_s", [0.02, 0.1, 0.3])
 async def test_kill_9_loses_nothing_that_was_acknowledged(tmp_path: Path, moment_s: float):
-    process = subprocess.Popen(
-        [sys.executable, "-m", "support.deeds", "spool_until_killed", str(tmp_path), "20"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env=environment(PYTHONPATH=str(TESTS)),
-    )
-    try:
-        assert process.stdin and process.stdout
-        assert b"ready\n" == process.stdout.readline()
-        process.stdin.write(b"go\n")
-        process.stdin.flush()
-        first = process.stdout.readline()
-        time.sleep(moment_s)
-        os.kill(process.pid, signal.SIGKILL)
-        # The last line may be cut off in the middle.
-        acknowledged = [line.decode().strip() for line in (first + process.stdout.read()).splitlines(True)]
-        acknowledged = [id for id in acknowledged if id]
-    finally:
-        process.kill()
-        process.communicate()
+    with tempfile.TemporaryFile("w+") as err:
+        process = started("spool_until_killed", str(tmp_path), "20", stderr=err)
+        try:
+            assert process.stdin and process.stdout
+            process.stdin.write("go\n")
+            process.stdin.flush()
+            first = process.stdout.readline()
+            time.sleep(moment_s)
+            process.kill()
+            # The last line may be cut off in the middle.
+            acknowledged = [line.strip() for line in (first + process.stdout.read()).splitlines(True)]
+            acknowledged = [id for id in acknowledged if id]
+        finally:
+            process.kill()
+            process.communicate()
 
     spool = await open_spool(tmp_path)
     finished = ids(await spool.oldest(1_000_000))
@@ -247,8 +237,6 @@ class SpoolMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        import tempfile
-
         self.folder = tempfile.TemporaryDirectory()
         self.runner = asyncio.Runner()
         self.spool = self.runner.run(open_spool(Path(self.folder.name)))

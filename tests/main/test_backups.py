@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import processes
+from support import at_once
 from support.engines import empty_database
 from support.house import test_settings
 
@@ -106,7 +106,7 @@ async def test_a_start_that_dies_while_it_puts_the_copy_in_place_is_gone_on_with
     file = dsn.parse(sqlite).file
     Path(f"{file}-wal").touch()
 
-    died = await asyncio.to_thread(processes.alone, "put_backup_in_place", sqlite, str(renames))
+    died = await asyncio.to_thread(at_once.alone, "put_backup_in_place", sqlite, str(renames))
 
     assert -9 == died.code, died
     assert "before" == await says(settings)

@@ -12,16 +12,20 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
+import httpx2
 import pytest
 from support.egress import connect
 from support.house import MASTER_KEY, test_settings
 from support.metered import bandwidth, metered_agents
+from support.patience import PATIENCE_S
 from support.processes import environment
-from support.server import Server, serving
+from support.server import Server, forked_server
 
-SOON_S: Final = 15.0
+from monoize.control.identity.model import DEFAULT_TENANT_ID
+
+ADMIN: Final = "an operators own token 0123456789"
 ECHOED: Final = b"x" * 100_000
 
 
@@ -43,11 +47,17 @@ class Site(NamedTuple):
         return int(children[0]) if children else 0
 
     def tunnel(self, number: int = 0) -> socket.socket:
-        line = socket.create_connection(("127.0.0.1", self.port), timeout=SOON_S)
+        line = socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_S)
         line.sendall(connect(f"127.0.0.1:{self.target_port}", self.credentials[number]))
         head = line.recv(4096)
         assert head.startswith(b"HTTP/1.1 200 "), head
         return line
+
+    def post(self, path: str, body: Any) -> Any:
+        headers = {"authorization": f"Bearer {ADMIN}"}
+        answer = httpx2.post(self.server.address + path, json=body, headers=headers, timeout=PATIENCE_S)
+        assert answer.is_success, answer.text
+        return answer.json()
 
     def echo(self, line: socket.socket) -> None:
         line.sendall(ECHOED)
@@ -57,7 +67,7 @@ class Site(NamedTuple):
 
 
 def soon(holds: Callable[[], bool]) -> bool:
-    until_s = time.monotonic() + SOON_S
+    until_s = time.monotonic() + PATIENCE_S
     while not holds():
         if time.monotonic() > until_s:
             return False
@@ -111,12 +121,13 @@ def site(folder: Path, credentials: list[str], target_port: int) -> Iterator[Sit
         "MONOIZE_DATABASE_DSN": f"sqlite://{folder}/monoize.db",
         "MONOIZE_DATA_DIR": str(folder),
         "MONOIZE_MASTER_KEY": MASTER_KEY,
+        "MONOIZE_ADMIN_TOKEN": ADMIN,
         "MONOIZE_SHUTDOWN_GRACE_S": "1",
         "MONOIZE_EGRESS_LISTEN": f"127.0.0.1:{port}",
         "MONOIZE_EGRESS_PORTS": str(target_port),
         "MONOIZE_EGRESS_OPEN_NETWORKS": "127.0.0.0/8",
     }
-    with serving(folder, env=environment(**settings)) as server:
+    with forked_server(folder, env=environment(**settings)) as server:
         assert soon(lambda: is_open(port))
         yield Site(server, folder, credentials, port, target_port)
 
@@ -140,7 +151,7 @@ def test_what_goes_through_is_in_the_database_to_the_byte(running: Site):
 def test_the_control_plane_is_out_of_reach_through_it(running: Site):
     port = int(running.server.address.rpartition(":")[2])
     # Even were its port allowed: what the settings open is a network, and this is ours.
-    with socket.create_connection(("127.0.0.1", running.port), timeout=SOON_S) as line:
+    with socket.create_connection(("127.0.0.1", running.port), timeout=PATIENCE_S) as line:
         line.sendall(connect(f"127.0.0.1:{port}", running.credentials[0]))
         assert b"target_denied" in line.recv(4096)
 
@@ -152,12 +163,30 @@ def test_a_budget_that_is_used_up_ends_open_tunnels(running: Site):
             database.execute("UPDATE plans SET max_bandwidth_bytes = 1, overage_bandwidth_cost_per_gb_cents = 100")
         try:
             assert is_cut(line)
-            with socket.create_connection(("127.0.0.1", running.port), timeout=SOON_S) as again:
+            with socket.create_connection(("127.0.0.1", running.port), timeout=PATIENCE_S) as again:
                 again.sendall(connect(f"127.0.0.1:{running.target_port}", running.credentials[1]))
                 assert soon(lambda: b"usage_limit_exceeded" in again.recv(4096))
         finally:
             with sqlite3.connect(running.file) as database:
                 database.execute("UPDATE plans SET max_bandwidth_bytes = 1000000000000")
+
+
+def test_a_tenant_that_is_stopped_loses_its_tunnels_within_a_second(running: Site):
+    with running.tunnel(2) as line:
+        running.echo(line)
+        why = {"scope": "tenant", "subject": DEFAULT_TENANT_ID, "reason": "It ran wild."}
+        stop = running.post("/api/stops", why)
+        stopped_s = time.monotonic()
+        try:
+            assert is_cut(line)
+            assert time.monotonic() - stopped_s < 1
+            with socket.create_connection(("127.0.0.1", running.port), timeout=PATIENCE_S) as again:
+                again.sendall(connect(f"127.0.0.1:{running.target_port}", running.credentials[2]))
+                assert b"stopped" in again.recv(4096)
+        finally:
+            running.post(f"/api/stops/{stop['id']}/lift", {})
+    time.sleep(1)
+    running.tunnel(2).close()
 
 
 def test_a_proxy_that_was_killed_is_started_again_and_counts_nothing_twice(running: Site):

@@ -13,13 +13,14 @@ from typing import Any, Final, NamedTuple
 
 import httpx2
 import pytest
-from support.server import SERVE, Server, serving
+from support.patience import PATIENCE_S
+from support.server import Server, forked_server
 
+from monoize.control.identity.model import DEFAULT_TENANT_ID
 from monoize.gateway.follower import EVERY_S
 
 ADMIN: Final = "an operators own token 0123456789"
-GATEWAY: Final = (sys.executable, "-m", "monoize", "serve", "gateway", "--port", "0")
-SOON_S: Final = 5.0
+GATEWAY: Final = ("serve", "gateway", "--port", "0")
 
 
 class Pair(NamedTuple):
@@ -27,11 +28,11 @@ class Pair(NamedTuple):
     folder: Path
 
     def gateway(self) -> contextlib.AbstractContextManager[Server]:
-        return serving(self.folder, command=GATEWAY, MONOIZE_CONTROL_URL=self.control.address)
+        return forked_server(self.folder, arguments=GATEWAY, MONOIZE_CONTROL_URL=self.control.address)
 
     def api(self, method: str, path: str, body: Any = None) -> Any:
         headers = {"authorization": f"Bearer {ADMIN}"}
-        answer = httpx2.request(method, self.control.address + path, json=body, headers=headers, timeout=10)
+        answer = httpx2.request(method, self.control.address + path, json=body, headers=headers, timeout=PATIENCE_S)
         assert answer.is_success, answer.text
         return answer.json() if answer.content else None
 
@@ -45,7 +46,7 @@ class Pair(NamedTuple):
 def pair() -> Iterator[Pair]:
     with (
         tempfile.TemporaryDirectory() as folder,
-        serving(Path(folder), command=SERVE, MONOIZE_ADMIN_TOKEN=ADMIN) as control,
+        forked_server(Path(folder), MONOIZE_ADMIN_TOKEN=ADMIN) as control,
     ):
         pair = Pair(control, Path(folder))
         channels = [{"name": "there", "base_url": "http://127.0.0.1:9"}]
@@ -77,7 +78,7 @@ def person(pair: Pair, name: str, nano: int = 10**9) -> tuple[str, str, str]:
 def ask(server: Server, secret: str, text: str = "hello") -> httpx2.Response:
     body = {"model": "m", "messages": [{"role": "user", "content": text}], "max_tokens": 10}
     headers = {"authorization": f"Bearer {secret}"}
-    return httpx2.post(f"{server.address}/v1/chat/completions", json=body, headers=headers, timeout=10)
+    return httpx2.post(f"{server.address}/v1/chat/completions", json=body, headers=headers, timeout=PATIENCE_S)
 
 
 def told(answer: httpx2.Response) -> int:
@@ -86,7 +87,7 @@ def told(answer: httpx2.Response) -> int:
 
 
 def soon(holds: Callable[[], bool]) -> bool:
-    until_s = time.monotonic() + SOON_S
+    until_s = time.monotonic() + PATIENCE_S
     while not holds():
         if time.monotonic() > until_s:
             return False
@@ -122,6 +123,45 @@ def test_what_people_change_is_in_force_within_a_second(pair: Pair, gateway: Ser
     assert 401 == ask(gateway, secret).status_code
 
 
+def test_a_tenant_that_is_stopped_is_answered_nothing_within_a_second_until_it_is_lifted(
+    pair: Pair, gateway: Server
+):
+    _, _, secret = person(pair, "stopped")
+    assert 200 == ask(gateway, secret).status_code
+    why = {"scope": "tenant", "subject": DEFAULT_TENANT_ID, "reason": "It ran wild."}
+    stop = pair.api("POST", "/api/stops", why)
+    try:
+        time.sleep(1)
+        refused = ask(gateway, secret)
+        assert (403, "stopped") == (refused.status_code, refused.json()["error"]["code"])
+        assert "It ran wild." in refused.text
+        assert 403 == ask(pair.control, secret).status_code
+    finally:
+        pair.api("POST", f"/api/stops/{stop['id']}/lift", {})
+    time.sleep(1)
+    assert 200 == ask(gateway, secret).status_code
+
+
+def test_what_a_record_says_is_in_force_within_a_second_and_its_budget_is_kept(pair: Pair, gateway: Server):
+    _, key_id, secret = person(pair, "governed")
+    # 50 tokens of a prompt and 10 of an answer may cost less than a tenth of a dollar.
+    window = {"id": "day", "period": "day", "limit_usd": "0.1", "soft_pct": []}
+    rest = {"mode": "worker", "auth_strategy": "api_key", "required_roles": [], "safety_level": "permissive"}
+    body = {"name": "sam", "role_name": "sam", **rest, "policies": {"budgets_json": {"windows": [window]}}}
+    record = pair.api("POST", "/api/agent-records", body)
+    pair.api("POST", "/api/agent-limits", {"agent_role_id": "sam", "cost_tier": "unlimited"})
+    pair.api("PUT", f"/api/keys/{key_id}/agent-record", {"record_id": record["id"]})
+    assert soon(lambda: ask(gateway, secret).status_code == 402)
+    assert b"budgets_json/windows/day" in ask(gateway, secret).content
+
+    path = f"/api/agent-records/{record['id']}"
+    for status, answered in (("paused", 409), ("active", 402)):
+        pair.api("PATCH", path, {"status": status})
+        changed_s = time.monotonic()
+        assert soon(lambda answered=answered: ask(gateway, secret).status_code == answered)
+        assert time.monotonic() - changed_s < 1.0
+
+
 def test_a_gateway_that_was_killed_loses_no_charge(pair: Pair):
     user_id, _, secret = person(pair, "killed")
     with pair.gateway() as gateway:
@@ -134,7 +174,7 @@ def test_a_gateway_that_was_killed_loses_no_charge(pair: Pair):
 
 
 def test_without_a_control_plane_nothing_is_served_that_cannot_be_paid(tmp_path: Path):
-    with serving(tmp_path, command=SERVE, MONOIZE_ADMIN_TOKEN=ADMIN) as control:
+    with forked_server(tmp_path, MONOIZE_ADMIN_TOKEN=ADMIN) as control:
         pair = Pair(control, tmp_path)
         channels = [{"name": "there", "base_url": "http://127.0.0.1:9"}]
         body = {"name": "echo", "type": "echo", "models": [{"name": "m"}], "channels": channels}
@@ -191,6 +231,6 @@ def test_a_gateway_that_cannot_follow_says_why_and_ends(pair: Pair, settings: di
     wanted = {"MONOIZE_CONTROL_URL": pair.control.address} | settings
     with (
         pytest.raises(AssertionError, match="exit code 3"),
-        serving(pair.folder, command=GATEWAY, **wanted),
+        forked_server(pair.folder, arguments=GATEWAY, **wanted),
     ):
         pass

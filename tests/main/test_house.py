@@ -7,8 +7,6 @@ import shutil
 import socket
 import sqlite3
 import stat
-import subprocess
-import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +14,8 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import delete, insert
-from support import processes, snapshots
+from support import at_once, processes, snapshots
+from support.forks import forks
 from support.server import serving
 
 from monoize.base.errors import StartupProblem
@@ -70,7 +69,7 @@ async def test_a_start_in_memory_with_its_key_in_a_variable_makes_no_file(tmp_pa
 @pytest.mark.parametrize("empty", ["sqlite", "mariadb"], indirect=True)
 async def test_two_first_starts_at_once_share_one_key(empty: str, tmp_path: Path):
     deed = ("open_house", empty, str(tmp_path / "house"))
-    ended = processes.together(deed, deed)
+    ended = at_once.together(deed, deed)
 
     assert [0, 0] == [process.code for process in ended], ended
     assert 1 == len({process.out for process in ended})
@@ -84,7 +83,7 @@ async def test_two_first_starts_at_once_share_one_key(empty: str, tmp_path: Path
 @pytest.mark.parametrize("empty", ["postgresql"], indirect=True)
 async def test_of_two_first_starts_with_two_keys_one_is_refused_and_its_key_goes_away(empty: str, tmp_path: Path):
     folders = [tmp_path / "one", tmp_path / "other"]
-    ended = processes.together(*(("open_house", empty, str(folder)) for folder in folders))
+    ended = at_once.together(*(("open_house", empty, str(folder)) for folder in folders))
 
     assert [0, 1] == sorted(process.code for process in ended), ended
     (refused,) = [process for process in ended if process.code]
@@ -158,9 +157,6 @@ async def test_a_key_in_a_variable_that_is_none_is_refused_before_anything_is_ma
     assert {} == snapshots.files(tmp_path)
 
 
-SERVE = (sys.executable, "-m", "monoize", "serve")
-
-
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which a server was started and stopped."""
@@ -213,9 +209,9 @@ def test_a_server_that_cannot_start_says_why_in_one_line_and_changes_nothing(
     ended = _serve(house, "0", settings)
 
     assert before == snapshots.files(house)
-    assert 0 != ended.returncode
-    assert "" == ended.stdout
-    (line,) = ended.stderr.splitlines()
+    assert 0 != ended.code
+    assert "" == ended.out
+    (line,) = ended.err.splitlines()
     assert line.startswith("monoize: ")
     assert said in line
     assert "hunter2" not in line
@@ -227,21 +223,14 @@ def test_a_taken_port_is_noticed_before_anything_is_made(tmp_path: Path):
         ended = _serve(tmp_path, port, {})
 
     assert {} == snapshots.files(tmp_path)
-    assert 0 != ended.returncode
-    (line,) = ended.stderr.splitlines()
+    assert 0 != ended.code
+    (line,) = ended.err.splitlines()
     assert line.startswith(f"monoize: cannot listen on 127.0.0.1:{port}: ")
 
 
-def _serve(folder: Path, port: str, settings: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*SERVE, "--port", port],
-        cwd=folder,
-        env=processes.environment(**settings),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+def _serve(folder: Path, port: str, settings: dict[str, str]) -> processes.Outcome:
+    arguments = ("serve", "--port", port)
+    return forks().run(arguments, stdin="", cwd=folder, env=processes.environment(**settings), within_s=60)
 
 
 MADE = {"data", "data/master.key", "data/monoize.db", "data/spool", "data/spool/0.db"}

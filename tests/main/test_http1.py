@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
+from support.patience import PATIENCE_S
 from uvicorn.server import ServerState
 
 from monoize.gateway.exchange import EXTENSION
@@ -255,7 +256,7 @@ async def test_it_is_heard_when_a_caller_hangs_up(house: House):
     writer.write(POST.replace(b"/echo", b"/wait"))
     await asyncio.sleep(0.05)
     writer.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while house.app.notes != ["http.disconnect"] or house.state.connections:
             await asyncio.sleep(0.01)
 
@@ -263,7 +264,7 @@ async def test_it_is_heard_when_a_caller_hangs_up(house: House):
 async def test_an_answer_that_nobody_takes_is_given_up(house: House):
     with socket.create_connection(("127.0.0.1", house.port)) as caller:
         caller.sendall(CLOSE.replace(b"/hello", b"/flood"))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while not house.state.connections:
                 await asyncio.sleep(0.01)
             while house.state.connections:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import insert, select, text
-from support import processes
+from support import at_once
 from support.engines import Scratch
 from support.house import open_house, test_settings
 
@@ -121,7 +121,7 @@ async def test_whenever_it_dies_the_next_start_finds_a_key_that_fits(sqlite: str
     await with_secrets(settings)
     before = await opens(settings)
 
-    (died,) = await asyncio.to_thread(processes.together, ("rotate_master_key", sqlite, str(tmp_path), moment))
+    (died,) = await asyncio.to_thread(at_once.together, ("rotate_master_key", sqlite, str(tmp_path), moment))
 
     assert died.code == -9, died
     after = await opens(settings)

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from support.server import Server, serving
+from support.server import Server, forked_server
 from support.sockets import Client
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
@@ -41,7 +41,7 @@ def opened(server: Server, key: str, path: str = "/v1/responses") -> connect:
 
 
 async def test_a_connection_lives_as_long_as_its_key_and_its_server(tmp_path: Path):
-    with serving(tmp_path, MONOIZE_ADMIN_TOKEN=ADMIN, MONOIZE_LOG_LEVEL="debug") as server:
+    with forked_server(tmp_path, MONOIZE_ADMIN_TOKEN=ADMIN, MONOIZE_LOG_LEVEL="debug") as server:
         key, other = keys_of_somebody(server)
         async with opened(server, key["secret"]) as one, opened(server, other["secret"]) as two:
             first, second = Client(one), Client(two)
@@ -65,7 +65,7 @@ async def test_a_connection_lives_as_long_as_its_key_and_its_server(tmp_path: Pa
 
 
 async def test_there_are_none_elsewhere(tmp_path: Path):
-    with serving(tmp_path, MONOIZE_ADMIN_TOKEN=ADMIN, MONOIZE_LOG_LEVEL="debug") as server:
+    with forked_server(tmp_path, MONOIZE_ADMIN_TOKEN=ADMIN, MONOIZE_LOG_LEVEL="debug") as server:
         for path, status in (("/v1/messages", 404), ("/api/keys", 403), ("/", 403), ("/api/v1/responses", 401)):
             with pytest.raises(InvalidStatus) as refused:
                 await opened(server, "sk-" + "0" * 32, path).__aenter__()

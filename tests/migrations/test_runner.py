@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import delete, event, func, insert, select, text
-from support import processes, snapshots
+from support import at_once, snapshots
 from support.engines import empty_database
 
 from monoize.base.errors import StartupProblem
@@ -66,7 +66,7 @@ async def test_migrating_again_applies_nothing_and_changes_nothing(database: Dat
 
 
 async def test_two_processes_migrating_one_database_at_once_both_succeed(empty: str):
-    ended = processes.together(("migrate", empty), ("migrate", empty))
+    ended = at_once.together(("migrate", empty), ("migrate", empty))
 
     assert [0, 0] == [process.code for process in ended], ended
     assert sorted(NAMES) == sorted(name for process in ended for name in process.lines)
@@ -178,7 +178,7 @@ async def test_a_crash_after_any_few_statements_is_made_good_by_the_next_start(m
 
 async def test_a_killed_migration_is_finished_by_the_next_start(empty: str):
     statement = random.randint(2, 180)
-    killed = processes.alone("migrate", empty, str(statement))
+    killed = at_once.alone("migrate", empty, str(statement))
     assert -9 == killed.code, (statement, killed)
 
     database = await open_database(dsn.parse(empty), pool_size=1)
@@ -209,7 +209,7 @@ async def test_one_who_waits_for_the_lock_finds_the_work_done(fresh: Database, e
     """The lock of a migration that is still at work is waited for, and what it did is not done twice."""
     async with fresh.connect() as connection:
         await connection.execute(text(f"SELECT GET_LOCK('{runner._LOCK_NAME}', 5)"))
-        waiting = asyncio.create_task(asyncio.to_thread(processes.alone, "migrate", empty))
+        waiting = asyncio.create_task(asyncio.to_thread(at_once.alone, "migrate", empty))
         await asyncio.sleep(1.5)
         assert not waiting.done()
         assert set() == await snapshots.table_names(empty)

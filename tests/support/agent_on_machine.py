@@ -20,7 +20,8 @@ ANSWERS_AFTER_S: Final = 10
 class Agent:
     """`heard`: its calls of RPC, with what opened the connection. It refuses a patch that says so.
 
-    While `is_sulking` it refuses everything, repeating what it was told; while `answers` is not set it is silent.
+    While `is_sulking` it refuses everything, repeating what it was told, and holds no chats; while `answers` is not
+    set it is silent.
     """
 
     def __init__(self) -> None:
@@ -40,6 +41,8 @@ class Agent:
         if request.url.path == "/stream":
             return StreamingResponse(iter(["one ", "two ", "three"]), headers={"set-cookie": "theirs=1"})
         body = await request.body()
+        if request.url.path == "/v1/chat/completions":
+            return self._chat(json.loads(body))
         told = {
             "method": request.method,
             "path": request.url.path,
@@ -48,6 +51,21 @@ class Agent:
             "body": body.decode(),
         }
         return Response(json.dumps(told), media_type="application/json", headers={"set-cookie": "theirs=1"})
+
+    def _chat(self, asked: dict[str, Any]) -> Response:
+        """As OpenClaw answers: not at all, unless it was told to."""
+        if self.is_sulking:
+            return Response("Not Found", 404)
+        deltas: list[dict[str, Any]] = [{"content": f"You said {asked['messages'][-1]['content']}"}, {}]
+        chunks = [
+            {"id": "c", "object": "chat.completion.chunk", "model": asked["model"], "choices": [choice]}
+            for choice in (
+                {"index": 0, "delta": deltas[0], "finish_reason": None},
+                {"index": 0, "delta": deltas[1], "finish_reason": "stop"},
+            )
+        ]
+        frames = [f"data: {json.dumps(chunk)}\n\n" for chunk in chunks]
+        return StreamingResponse(iter([*frames, "data: [DONE]\n\n"]), media_type="text/event-stream")
 
     async def _socket(self, socket: WebSocket) -> None:
         await socket.accept()

@@ -40,7 +40,8 @@ class AgentRuntime:
     async def change(self, **fields: Any) -> None:
         """The agent's record."""
         path = f"/api/agent-records/{self.agent['id']}"
-        self.agent = granted(await self.root.patch(path, json={"version": self.agent["config_version"], **fields}))
+        body = {"version": self.agent["config_version"], "sole_admin": True, **fields}
+        self.agent = granted(await self.root.patch(path, json=body))
 
     async def propose(self, client: Client | None = None, **fields: Any) -> httpx2.Response:
         return await (client or self.program).post("/api/approvals", json=self.proposal(**fields))

@@ -17,7 +17,7 @@ from monoize.control.projects.actions import projects as project_verbs
 from monoize.control.projects.actions import services as service_verbs
 from monoize.control.projects.actions.deploy_steps import Means
 from monoize.control.projects.actions.deploying import Deployer
-from monoize.control.projects.actions.leases import Lease
+from monoize.control.projects.actions.leases import LEASE, Lease
 from monoize.control.projects.actions.proxy import make_proxy
 from monoize.control.projects.drivers.engine import Engine
 from monoize.control.projects.model.config import Health, Port, ServiceConfig
@@ -30,10 +30,9 @@ from monoize.infra.audit_log import Change
 from monoize.infra.docker import Docker
 from monoize.main import house as opening
 from support.house import test_settings
+from support.patience import PATIENCE_S
 
 SERVES: Final = ("httpd", "-f", "-p", "80", "-h", "/www")
-SOON: Final = Lease(lasts_s=0.4, renewed_every_s=0.1)
-WAIT_MOST_S: Final = 30.0
 
 
 def config(image: str, **changes: Any) -> ServiceConfig:
@@ -42,7 +41,7 @@ def config(image: str, **changes: Any) -> ServiceConfig:
         "image": image,
         "command": SERVES,
         "ports": (Port(80),),
-        "health": Health(kind="http", path="/", within_s=20, timeout_s=2),
+        "health": Health(kind="http", path="/", within_s=PATIENCE_S, timeout_s=2),
         "stop_grace_s": 1,
         "deploy": DeployTerms(drain_s=0),
     }
@@ -53,12 +52,13 @@ def config(image: str, **changes: Any) -> ServiceConfig:
 class Yard:
     house: House
     engine: Engine
+    lease: Lease = LEASE
 
     def means(self, *, kept: int = 10, proxy: Any = None) -> Means:
         return Means(self.house, self.engine, proxy or make_proxy(self.house), kept)
 
     def worker(self, **means: Any) -> Deployer:
-        return Deployer(self.means(**means), SOON)
+        return Deployer(self.means(**means), self.lease)
 
     async def service(self, wanted: ServiceConfig, **values: Any) -> int:
         """With its first deployment asked for."""
@@ -89,13 +89,19 @@ class Yard:
     async def finished(self, service_id: int, **means: Any) -> Deployment:
         """The newest deployment of a service, once a worker has done all there is to do."""
         worker = self.worker(**means)
-        async with asyncio.timeout(WAIT_MOST_S):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 await worker.drain()
                 found = await self.newest(service_id)
                 if found.is_over:
                     return found
                 await asyncio.sleep(0.05)
+
+    async def live(self, service_id: int, **means: Any) -> Deployment:
+        """The newest deployment of a service, which went well."""
+        found = await self.finished(service_id, **means)
+        assert ("live", None) == (found.status, found.error)
+        return found
 
     async def newest(self, service_id: int) -> Deployment:
         async with self.house.database.read() as tx:
@@ -126,7 +132,7 @@ class Yard:
             return {(await client.get(f"http://127.0.0.1:{port}/")).text.strip() for port in ports}
 
     async def until(self, holds: Callable[[], Any], what: str) -> None:
-        async with asyncio.timeout(WAIT_MOST_S):
+        async with asyncio.timeout(PATIENCE_S):
             while not await holds():
                 await asyncio.sleep(0.02)
 

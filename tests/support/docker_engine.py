@@ -1,7 +1,8 @@
 """A real Docker engine of one's own: started for a test session, with images made of busybox, gone afterwards.
 
 It has its own folder and socket, no default bridge, and a pool of addresses that other engines on this machine do
-not use. `docker_engine` in a conftest is `fixture()` of this module; `started` is for proofs and benchmarks.
+not use. Engines share the one firewall of the kernel, and each flushes the chains of the others when it starts: so
+all leave it alone, except for one whose rules are what is tested (`has_firewall`). Ports are shown without it.
 """
 
 import contextlib
@@ -21,9 +22,10 @@ from typing import Final
 import httpx2
 
 from support.engines import absent
+from support.patience import PATIENCE_S
 
 _BUSYBOX: Final = Path("/bin/busybox")
-_READY_S: Final = 30
+_READY_S: Final = 60
 _STOPPED_S: Final = 30
 _ENTRYPOINT: Final = 'CMD ["httpd", "-f", "-v", "-p", "80", "-h", "/www"]'
 _TOOLS: Final = (
@@ -47,11 +49,13 @@ _TOOLS: Final = (
 class DockerEngine:
     """One dockerd; `stop` and `start` (or `kill`, then `start`) are for tests in which it goes away."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, has_firewall: bool = False) -> None:
         self.folder = folder
+        self._has_firewall = has_firewall
         self.socket = folder / "docker.sock"
         self.url = f"unix://{self.socket}"
         self._process: subprocess.Popen[bytes] | None = None
+        self._network = _Network()
 
     def start(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -60,11 +64,11 @@ class DockerEngine:
             left.unlink(missing_ok=True)
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(self._command(), stdout=log, stderr=log, start_new_session=True)
-        deadline = time.monotonic() + _READY_S
-        while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                raise AssertionError(f"dockerd did not start: {(self.folder / 'log').read_text()[-2000:]}")
-            time.sleep(0.05)
+            deadline = time.monotonic() + _READY_S
+            while not self._answers():
+                if self._process.poll() is not None or time.monotonic() > deadline:
+                    raise AssertionError(f"dockerd did not start: {(self.folder / 'log').read_text()[-2000:]}")
+                time.sleep(0.05)
 
     def kill(self) -> None:
         """kill -9 of the engine and of its containerd; what runs in containers goes on."""
@@ -84,6 +88,7 @@ class DockerEngine:
             self.stop()
         _unmount(self.folder)
         shutil.rmtree(self.folder, ignore_errors=True)
+        self._network.give_back()
 
     def import_image(self, name: str, files: dict[str, str] | None = None, changes: Sequence[str] = ()) -> str:
         """An image of busybox that serves /www on port 80; `files` are put beside it. Its id."""
@@ -103,20 +108,19 @@ class DockerEngine:
             return list(found.json())
 
     def _command(self) -> list[str]:
-        # Each engine takes a network of its own for the addresses of its networks: 10.128.0.0 to 10.255.0.0.
-        second = 128 + os.getpid() % 128
         return [
             "dockerd",
             *("--data-root", str(self.folder / "root"), "--exec-root", str(self.folder / "run")),
             *("--pidfile", str(self.folder / "docker.pid"), "-H", self.url),
             *("--storage-driver", "overlay2", "--bridge", "none", "--oom-score-adjust", "0"),
-            *("--default-address-pool", f"base=10.{second}.0.0/16,size=26"),
+            *("--default-address-pool", f"base={self._network.base},size=26"),
             *("--shutdown-timeout", "2"),
+            f"--iptables={str(self._has_firewall).lower()}",
         ]
 
     def _client(self) -> httpx2.Client:
         transport = httpx2.HTTPTransport(uds=str(self.socket))
-        return httpx2.Client(transport=transport, base_url="http://engine/v1.41", timeout=30)
+        return httpx2.Client(transport=transport, base_url="http://engine/v1.41", timeout=PATIENCE_S)
 
     def _answers(self) -> bool:
         try:
@@ -146,6 +150,23 @@ class DockerEngine:
             for network in client.get("/networks").json():
                 if network["Name"] not in ("bridge", "host", "none"):
                     client.delete(f"/networks/{network['Id']}")
+
+
+class _Network:
+    """Where an engine takes its addresses from: one of 10.128.0.0 to 10.255.0.0, which no other engine has."""
+
+    def __init__(self) -> None:
+        self._taken = socket.socket(socket.AF_UNIX)
+        for second in range(128, 256):
+            with contextlib.suppress(OSError):
+                # A name that this machine has once, and that is free again when its owner has ended.
+                self._taken.bind(f"\0moz-docker-10.{second}")
+                self.base = f"10.{second}.0.0/16"
+                return
+        raise AssertionError("every network for engines is taken")
+
+    def give_back(self) -> None:
+        self._taken.close()
 
 
 class LazyEngine:
@@ -184,10 +205,10 @@ def busybox_tar(files: dict[str, str]) -> bytes:
 
 
 @contextlib.contextmanager
-def started() -> Iterator[DockerEngine]:
+def started(*, has_firewall: bool = False) -> Iterator[DockerEngine]:
     """An engine with the image `busybox:test`; the folder is short, as a socket's path has to be."""
     _check_present()
-    engine = DockerEngine(Path(tempfile.mkdtemp(prefix="moz-docker-")))
+    engine = DockerEngine(Path(tempfile.mkdtemp(prefix="moz-docker-")), has_firewall=has_firewall)
     try:
         engine.start()
         engine.import_image("busybox:test")

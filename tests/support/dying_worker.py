@@ -10,20 +10,23 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import event
 from sqlalchemy.engine import Engine as SqlEngine
 
 from monoize.control.projects.actions.deploy_steps import Means
 from monoize.control.projects.actions.deploying import Deployer
+from monoize.control.projects.actions.leases import Lease
 from monoize.control.projects.actions.proxy import make_proxy
 from monoize.control.projects.drivers.engine import Engine
 from monoize.control.projects.model.ownership import Ours
 from monoize.infra.docker import Docker
 from monoize.main import house as opening
-from support.deployments import SOON
 from support.house import test_settings
+
+SOON: Final = Lease(lasts_s=0.4, renewed_every_s=0.1)
+"""Who takes over from the dead does not wait long."""
 
 
 def die() -> None:

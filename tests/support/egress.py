@@ -18,8 +18,8 @@ from monoize.egress.errors import GrantsUnavailable
 from monoize.egress.presence import Bounds
 from monoize.egress.proxy import Proxy
 from monoize.egress.reach import Rules
+from support.patience import PATIENCE_S
 
-WAIT_S: Final = 10.0
 FLUSH_S: Final = 0.05
 UNHURRIED: Final = Bounds(connections=256, new_per_s=10_000, new_at_once=10_000)
 TOKEN: Final = "ab" * 32
@@ -116,20 +116,20 @@ class Line:
         return await self.head()
 
     async def head(self) -> bytes:
-        async with asyncio.timeout(WAIT_S):
+        async with asyncio.timeout(PATIENCE_S):
             return await self.reader.readuntil(b"\r\n\r\n")
 
     async def answer(self, request: bytes) -> tuple[int, bytes, bytes]:
         """(status, head, body by its content-length)"""
         head = await self.ask(request)
         length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
-        async with asyncio.timeout(WAIT_S):
+        async with asyncio.timeout(PATIENCE_S):
             body = await self.reader.readexactly(int(length or 0))
         return int(head.split()[1]), head, body
 
     async def read(self, size: int = -1) -> bytes:
         """Until the end, or so many bytes."""
-        async with asyncio.timeout(WAIT_S):
+        async with asyncio.timeout(PATIENCE_S):
             return await (self.reader.read() if size < 0 else self.reader.readexactly(size))
 
     async def is_closed(self) -> bool:
@@ -207,9 +207,11 @@ async def counting_server(talk: Talk | None = None) -> AsyncIterator[CountingSer
         writer.close()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-            await (talk or echo)(_Counts(reader, counted), _Sends(writer, counted))  # type: ignore[arg-type]
-        writer.close()
+        try:
+            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+                await (talk or echo)(_Counts(reader, counted), _Sends(writer, counted))  # type: ignore[arg-type]
+        finally:
+            writer.close()
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         tasks.append(asyncio.get_running_loop().create_task(serve(reader, writer)))
@@ -271,6 +273,6 @@ class _Sends:
 
 async def until(holds: Callable[[], bool]) -> None:
     """It holds within a moment."""
-    async with asyncio.timeout(WAIT_S):
+    async with asyncio.timeout(PATIENCE_S):
         while not holds():
             await asyncio.sleep(0.005)

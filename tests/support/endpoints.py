@@ -1,18 +1,14 @@
 """Every endpoint of the application, so that a test can state something about all of them."""
 
 import dataclasses
-import functools
 import re
-import tempfile
-from pathlib import Path
 from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 
 from monoize.base.ids import new_id
-from monoize.main.application import make_faces
-from support.house import test_settings
+from support.house import closed_application
 
 MUTATING: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 ENDLESS: Final = frozenset(
@@ -66,12 +62,6 @@ def endpoints(app: FastAPI) -> list[Endpoint]:
         if not route.path.startswith((HOSTS_API, SIGNED))
         for method in (route.methods or set()) - {"HEAD"}
     )
-
-
-@functools.cache
-def closed_application() -> FastAPI:
-    """The application before its doors open: its routes can be read, nothing can be asked."""
-    return make_faces(test_settings("sqlite://:memory:", Path(tempfile.gettempdir())))
 
 
 def document() -> dict[str, Any]:

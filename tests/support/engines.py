@@ -24,6 +24,7 @@ from monoize.infra.audit_log import GENESIS, audit_head
 from monoize.infra.db import open_database
 from monoize.migrations import runner
 from support.databases import borrowed
+from support.rows import filled_of
 
 ENGINES: Final = ("sqlite", "postgresql", "mariadb")
 _SERVERS: Final = {
@@ -140,12 +141,8 @@ async def _emptied(address: str) -> None:
     """Empty what holds rows, past triggers and foreign keys. Most tables are empty anyway."""
     async with borrowed(address, pool_size=1) as database, database.connect() as connection:
         names = await connection.run_sync(lambda sync: inspect(sync).get_table_names())
-        tested = " UNION ALL ".join(
-            f"SELECT '{name}' WHERE EXISTS (SELECT 1 FROM {name})"
-            for name in names
-            if name != runner.schema_version.name
-        )
-        filled = list((await connection.execute(text(tested))).scalars())
+        names.remove(runner.schema_version.name)
+        filled = list((await connection.execute(filled_of(names))).scalars())
         if connection.dialect.name == "postgresql":
             # Here TRUNCATE is many times slower than deleting a few rows.
             await connection.execute(text("SET session_replication_role = replica"))

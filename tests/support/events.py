@@ -7,8 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from support.house import Client
-
-WAIT_S = 5
+from support.patience import PATIENCE_S
 
 
 class Listening:
@@ -21,7 +20,7 @@ class Listening:
 
     async def piece(self) -> str:
         """What stands between two empty lines: an event or a comment; nothing at the end."""
-        async with asyncio.timeout(WAIT_S):
+        async with asyncio.timeout(PATIENCE_S):
             while b"\n\n" not in self._rest:
                 more = await self._pieces.get()
                 if more is None:
@@ -69,7 +68,7 @@ async def listening(client: Client, path: str) -> AsyncIterator[Listening]:
         "client": ("127.0.0.1", 50_000),
         "server": ("monoize.test", 80),
     }
-    async with asyncio.timeout(10 * WAIT_S), asyncio.TaskGroup() as together:
+    async with asyncio.timeout(10 * PATIENCE_S), asyncio.TaskGroup() as together:
         together.create_task(client.app(scope, receive, found.send))
         try:
             yield found

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import dataclasses
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +20,8 @@ from monoize.gateway.answer_cache import AnswerCache
 from monoize.gateway.app import Gateway
 from monoize.gateway.bystanders import Bystanders
 from monoize.gateway.captures import Captures
+from monoize.gateway.govern.denials import Denials
+from monoize.gateway.govern.stage import Stage
 from monoize.gateway.health import Health
 from monoize.gateway.http_channel import HttpChannels
 from monoize.gateway.keys import Keys
@@ -28,6 +30,8 @@ from monoize.gateway.meter import Meter
 from monoize.gateway.relay import Relay
 from monoize.gateway.upstream.client import Client
 from monoize.infra.holds import MemoryHolds
+from monoize.infra.paces import MemoryPaces
+from monoize.infra.quotas import MemoryQuotas
 from monoize.infra.spool import Spool, open_spool
 
 KEY: Final = "sk-" + "0" * 32
@@ -63,11 +67,18 @@ class Bench:
     snapshot: Snapshot
     balances: dict[str, int | None]
     grants: dict[str, Grant]
+    denials: Denials
+    quotas: MemoryQuotas
+    agents_spent: int = 0
 
     async def grant(self, digest: str) -> Grant | None:
         return self.grants.get(digest)
 
     async def balance(self, budget: str) -> int | None:
+        """Of an agent's budget nothing is spent but what is said, whatever it is called."""
+        kind, limit, *_ = budget.split(":")
+        if kind == "agent":
+            return int(limit) - self.agents_spent
         return self.balances.get(budget, 0)
 
     def offer(self, *providers: Provider, **prices: Price | None) -> None:
@@ -101,7 +112,7 @@ class Bench:
         if key is not None:
             sent.setdefault("authorization", f"Bearer {key}")
         address, _, query = path.partition("?")
-        scope = {
+        scope: dict[str, Any] = {
             "type": "http",
             "method": method,
             "path": address,
@@ -118,7 +129,7 @@ class Bench:
             await left.wait()
             return {"type": "http.disconnect"}
 
-        async def send(message: dict[str, Any]) -> None:
+        async def send(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
                 reply.status = message["status"]
                 reply.headers = {name.decode(): value.decode() for name, value in message["headers"]}
@@ -158,7 +169,7 @@ def channel(
     **facts: Any,
 ) -> Channel:
     known = {model: Offer(model) for model in models} | dict(offers or {})
-    usual = {
+    usual: dict[str, Any] = {
         "name": "channel",
         "weight": 1,
         "price_provider": "somebody",
@@ -173,7 +184,7 @@ def provider(*channels: Channel, **facts: Any) -> Provider:
 
 
 @contextlib.asynccontextmanager
-async def open_bench(folder: Path) -> AsyncIterator[Bench]:
+async def open_bench(folder: Path, *, quotas: MemoryQuotas | None = None) -> AsyncIterator[Bench]:
     spool = await open_spool(folder)
     client = Client()
     holds, health = MemoryHolds(), Health()
@@ -189,10 +200,14 @@ async def open_bench(folder: Path) -> AsyncIterator[Bench]:
         snapshot=Snapshot(0),
         balances={f"user:{USER}": 100 * NANO},
         grants={fingerprint(KEY): grant},
+        denials=None,  # type: ignore[arg-type]
+        quotas=quotas or MemoryQuotas(),
     )
     bench.meter = meter = Meter(holds, spool, bench, owner=spool.owner)
     cache = AnswerCache(meter)
-    relay = Relay(meter, HttpChannels(client), health, Limits(), lambda: bench.snapshot, cache)
+    bench.denials, paces = Denials(meter), MemoryPaces()
+    stage = Stage(bench.quotas, paces, bench, bench.denials)
+    relay = Relay(meter, HttpChannels(client), health, Limits(paces), stage, cache)
     bystanders = Bystanders(cache, bench.captures, health, lambda: bench.snapshot)
     bench.keys = Keys(bench)
     bench.gateway = Gateway(bench.keys, relay, bystanders, lambda: bench.snapshot)

@@ -1,7 +1,9 @@
 """What nobody sends by mistake, and what is wrong with an answer to it."""
 
+import itertools
 import json
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar
 
 import httpx2
 
@@ -50,6 +52,16 @@ NO_FIELDS_VALUE: Final[dict[str, str]] = {
     "an empty text": '""',
 }
 SQL: Final = ("x'); DROP TABLE users; --", '%_\\"${7*7}{{7*7}}')
+
+
+Value = TypeVar("Value")
+
+
+def some_of(every: Mapping[str, Value], turn: int, count: int) -> dict[str, Value]:
+    """So many of them, others at each turn: where the same code of ours reads them for everybody, a few are enough
+    for each, and each is met by many."""
+    first = turn * count % len(every)
+    return dict(itertools.islice(itertools.cycle(every.items()), first, first + count))
 
 
 def complaint(answer: httpx2.Response) -> str | None:

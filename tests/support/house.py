@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import datetime as dt
 import functools
+import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from fastapi import FastAPI
 
 from monoize.base.ids import new_id
 from monoize.base.principal import Call
+from monoize.control.compute.actions import agents, telemetry_kept
 from monoize.control.compute.services import open_compute
 from monoize.control.edge.house import House
 from monoize.control.fleet.services import open_fleet
@@ -25,13 +27,19 @@ from monoize.control.identity.store import users
 from monoize.control.ledger.actions.live import LiveRequests
 from monoize.control.ledger.drivers.capture_files import CaptureFiles
 from monoize.control.ledger.services import Ledger
+from monoize.control.mcp.model.calls import Status
+from monoize.control.mcp.model.sales import Sale
+from monoize.control.mcp.services import open_mcp
 from monoize.control.projects.services import open_projects
+from monoize.control.telemetry.services import Telemetry
+from monoize.gateway.meter import BudgetUnknown
 from monoize.infra import log
 from monoize.infra.settings import Settings
 from monoize.main import house as opening
 from monoize.main.application import make_faces
 from monoize.main.gateway import captures_folder
 from monoize.main.governance import open_governance
+from monoize.main.quotas import open_quotas
 from support.databases import borrowed
 
 MASTER_KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
@@ -113,29 +121,60 @@ class RunningHouse:
 
 @functools.cache
 def _password_hash() -> str:
-    """Of PASSWORD, made once: making it takes as long as it should."""
-    return PasswordHasher().hash(PASSWORD)
+    """Of PASSWORD. A hash says how long looking at it takes, and nobody here tries to guess it."""
+    return PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+
+
+class NoTill:
+    """A house without a gateway holds no money: what costs something cannot be called."""
+
+    async def hold(self, sale: Sale) -> None:
+        raise BudgetUnknown
+
+    async def charge(self, sale: Sale, status: Status, latency_ms: int) -> None:
+        raise BudgetUnknown
+
+    async def release(self, sale: Sale) -> None:
+        raise BudgetUnknown
 
 
 # Making an application takes longer than most tests, and only what is behind it differs: it is used again.
 _spare: dict[tuple[object, ...], list[FastAPI]] = {}
 
 
+def _spare_like(settings: Settings) -> list[FastAPI]:
+    return _spare.setdefault((settings.max_body_bytes, settings.trusted_proxies, settings.public_url), [])
+
+
+@functools.cache
+def closed_application() -> FastAPI:
+    """An application before its doors open: its routes can be read, nothing can be asked. A house may take it."""
+    settings = test_settings("sqlite://:memory:", Path(tempfile.gettempdir()))
+    _spare_like(settings).append(app := make_faces(settings))
+    return app
+
+
 @contextlib.asynccontextmanager
 async def open_house(settings: Settings) -> AsyncIterator[RunningHouse]:
-    alike = _spare.setdefault((settings.max_body_bytes, settings.trusted_proxies, settings.public_url), [])
+    alike = _spare_like(settings)
     app = alike.pop() if alike else make_faces(settings)
     async with (
         borrowed(settings.database_dsn, pool_size=settings.database_pool_size) as database,
         opening.furnish(settings, database) as (house, identity),
-        open_governance(house, identity) as governance,
+        open_quotas(settings) as quotas,
+        open_governance(house, identity, quotas) as governance,
         open_projects(house) as projects,
     ):
         app.state.house, app.state.identity, app.state.governance = house, identity, governance
         app.state.fleet = await open_fleet(house)
         app.state.projects = projects
-        app.state.compute = compute = open_compute(house, "http://monoize.test")
+        app.state.compute = compute = open_compute(
+            house, identity, here="http://monoize.test", outside="http://monoize.test"
+        )
+        app.state.telemetry = Telemetry(agents.shown_by, telemetry_kept.policy_of)
+        app.state.mcp = mcp = open_mcp(house, governance.outside, NoTill())
         app.state.ledger = Ledger(LiveRequests(house.database, list), CaptureFiles(captures_folder(settings)))
         yield RunningHouse(app, house, identity)
+        await mcp.close()
         await compute.close()
     alike.append(app)

@@ -7,9 +7,10 @@ import asyncio
 import base64
 import contextlib
 import json
+import secrets
 import shlex
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -19,10 +20,21 @@ from fakes import hetzner as fake_hetzner
 
 from monoize.base.ids import new_id
 from monoize.control.compute.drivers.docker.driver import DockerDriver
+from monoize.control.compute.drivers.docker.host_wall import HostWall
 from monoize.control.compute.drivers.fly.driver import FlyDriver
 from monoize.control.compute.drivers.hetzner.driver import HetznerDriver
 from monoize.control.compute.drivers.process.driver import ProcessDriver
-from monoize.control.compute.model.machines import Access, Driver, MachineRef, MachineSpec, Observed, Power
+from monoize.control.compute.model.machines import (
+    Access,
+    Driver,
+    MachineRef,
+    MachineSpec,
+    Observed,
+    Power,
+    Ways,
+    WaysOut,
+)
+from support import host_walls
 from support.docker_engine import DockerEngine
 
 SETTLED_S: Final = 30
@@ -50,21 +62,23 @@ class Place(Protocol):
         ...
 
 
-def spec(image: str, access: tuple[str, str], machine_id: str | None, token: str, **other: Any) -> MachineSpec:
-    proxy, control_url = access
+def spec(image: str, machine_id: str | None, token: str, **other: Any) -> MachineSpec:
     given: dict[str, Any] = {"cpu_millicores": 500, "memory_mb": 64, "disk_gb": 1, **other}
     return MachineSpec(
         machine_id=machine_id or new_id(),
         operation_id=new_id(),
         image=image,
-        access=Access("agent-1", token, proxy, control_url),
+        access=Access("agent-1", token, WAYS),
         **given,
     )
 
 
-HERE: Final = ("0.0.0.0:3128", "http://127.0.0.1:8080")
-INSTALLATION: Final = "0123456789ab"
-OUTSIDE: Final = ("proxy.example.com:3128", "https://ai.example.com")
+WAYS: Final = WaysOut(
+    here=Ways("0.0.0.0:3128", "http://0.0.0.0:8080"),
+    outside=Ways("proxy.example.com:3128", "https://ai.example.com"),
+)
+# Another for each run, as the walls of all of them stand on this computer.
+INSTALLATION: Final = secrets.token_hex(6)
 
 
 class ProcessPlace:
@@ -78,7 +92,7 @@ class ProcessPlace:
         return ProcessDriver(self.root, grace_s=2)
 
     def spec(self, machine_id: str | None = None, *, token: str = "token-1", **other: Any) -> MachineSpec:
-        return spec(other.pop("image", self.image), HERE, machine_id, token, **other)
+        return spec(other.pop("image", self.image), machine_id, token, **other)
 
     def there(self, machine_id: str) -> int:
         return sum(machine_id in path.name for path in self.root.iterdir())
@@ -98,13 +112,19 @@ class DockerPlace:
 
     def __init__(self, engine: DockerEngine) -> None:
         self.engine = engine
+        self.walls: set[str] = set()
         engine.import_image(self.image, changes=(f"CMD {json.dumps(['sh', '-c', IDLE])}",))
 
-    def opened(self, installation: str = INSTALLATION) -> DockerDriver:
-        return DockerDriver(self.engine.url, installation)
+    def opened(self, installation: str = INSTALLATION, ports: Collection[int] = (3128, 8080)) -> DockerDriver:
+        self.walls.add(installation)
+        return DockerDriver(self.engine.url, installation, HostWall(installation, ports))
+
+    def take_down_walls(self) -> None:
+        for installation in self.walls:
+            host_walls.take_down(installation)
 
     def spec(self, machine_id: str | None = None, *, token: str = "token-1", **other: Any) -> MachineSpec:
-        return spec(other.pop("image", self.image), HERE, machine_id, token, **other)
+        return spec(other.pop("image", self.image), machine_id, token, **other)
 
     def there(self, machine_id: str) -> int:
         return len(self.engine.containers(f"monoize.machine={machine_id}"))
@@ -143,7 +163,7 @@ class FlyPlace:
         )
 
     def spec(self, machine_id: str | None = None, *, token: str = "token-1", **other: Any) -> MachineSpec:
-        return spec(other.pop("image", self.image), OUTSIDE, machine_id, token, **other)
+        return spec(other.pop("image", self.image), machine_id, token, **other)
 
     def there(self, machine_id: str) -> int:
         return len(self.fake.named(f"monoize-{machine_id}"))
@@ -172,7 +192,7 @@ class HetznerPlace:
         )
 
     def spec(self, machine_id: str | None = None, *, token: str = "token-1", **other: Any) -> MachineSpec:
-        return spec(other.pop("image", self.image), OUTSIDE, machine_id, token, **other)
+        return spec(other.pop("image", self.image), machine_id, token, **other)
 
     def there(self, machine_id: str) -> int:
         return len(self.fake.named(f"monoize-{machine_id}"))

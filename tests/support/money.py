@@ -11,6 +11,7 @@ from monoize.base.ids import new_id
 from monoize.contract.budgets import user_budget
 from monoize.contract.events import Charged, RequestLog
 from monoize.contract.snapshot import Snapshot
+from monoize.control.edge.request_figures import RequestFigures
 from monoize.control.identity.actions import balances, first_account
 from monoize.control.ledger.actions import corrections
 from monoize.control.ledger.model.entries import Entry
@@ -96,5 +97,6 @@ async def open_till(house: RunningHouse) -> AsyncIterator[Till]:
     async with open_money(house.house.settings, bridge.above) as money:
         bridge.tells(Keys(bridge.above.grants), money.refresher)
         house.app.state.spool, house.app.state.holds = money.spool, money.holds
+        house.app.state.backgrounds, house.app.state.request_figures = [money.background], RequestFigures()
         house.app.state.bystanders = Bystanders(AnswerCache(money.meter), None, Health(), lambda: Snapshot(0))
         yield Till(house, money)

@@ -23,6 +23,7 @@ from monoize.control.ledger.actions.verification import verify
 from monoize.gateway.handover import Handover
 from monoize.gateway.meter import BudgetExceeded, Meter
 from monoize.gateway.refresher import Refresher
+from monoize.infra.background import Background
 from monoize.infra.holds import Claim, MemoryHolds
 from monoize.infra.spool import open_spool
 from monoize.main.money import Money
@@ -77,7 +78,7 @@ class MoneyMachine(RuleBasedStateMachine):
         meter = Meter(holds, spool, budgets, owner=spool.owner, hold_lifetime_s=0)
         handover = Handover(spool, Intake(house.database, house.seal), holds, budgets.posting)
         await handover.settle_what_was_left()
-        self.till = Till(self.house, Money(meter, holds, spool, handover, Refresher(holds, budgets)))
+        self.till = Till(self.house, Money(meter, holds, spool, handover, Refresher(holds, budgets), Background()))
 
     def teardown(self) -> None:
         async def close() -> None:

@@ -15,6 +15,7 @@ from monoize.base.ids import new_id
 from monoize.control.compute.tables import compute_operations, vpses
 from monoize.control.fleet.actions import alerts
 from monoize.control.fleet.model.alerts import Trouble
+from monoize.control.governance.actions import escalations
 from monoize.control.identity.actions import first_account
 from monoize.main.gateway import captures_folder
 from support.agent_on_machine import standing_agent
@@ -837,6 +838,7 @@ AGENT_RECORD: Final = {
     "backup_user_email": "backup@example.com",
     "alert_escalation_email": "boss@example.com",
     "description": "It helps.",
+    "shadow_policies": ["budgets_json"],
     "notes": "for the trial",
     "status": "draft",
 }
@@ -853,7 +855,8 @@ async def create_agent_record(scene: Scene) -> Request:
 @valid("PATCH /api/agent-records/{record_id}")
 async def update_agent_record(scene: Scene) -> Request:
     root, made = await scene.root(), await scene.created("/api/agent-records", name="a", role_name="b")
-    body = {**AGENT_RECORD, "owner_user_id": root.user["id"], "version": 1, "reason": "It grew."}
+    said = {"version": 1, "reason": "It grew.", "sole_admin": True}
+    body = {**AGENT_RECORD, "owner_user_id": root.user["id"], **said}
     rows = (("agent_record.update", "user:root", "agent_record"),)
     return Request(root, f"/api/agent-records/{made['id']}", rows, body)
 
@@ -865,12 +868,49 @@ async def archive_agent_record(scene: Scene) -> Request:
     return Request(await scene.root(), f"/api/agent-records/{made['id']}", rows)
 
 
+@valid("PUT /api/keys/{key_id}/agent-record")
+async def govern_key(scene: Scene) -> Request:
+    made = await scene.created("/api/agent-records", name="a", role_name="b")
+    key = (await scene.created("/api/keys", name="k"))["key"]
+    rows = (("key.govern", "user:root", "key"),)
+    return Request(await scene.root(), f"/api/keys/{key['id']}/agent-record", rows, {"record_id": made["id"]})
+
+
+@valid("DELETE /api/keys/{key_id}/agent-record")
+async def ungovern_key(scene: Scene) -> Request:
+    key = (await scene.created("/api/keys", name="k"))["key"]
+    rows = (("key.ungovern", "user:root", "key"),)
+    return Request(await scene.root(), f"/api/keys/{key['id']}/agent-record", rows)
+
+
 @valid("POST /api/agent-records/{record_id}/rollback")
 async def roll_back_agent_record(scene: Scene) -> Request:
     made = await scene.created("/api/agent-records", name="a", role_name="b")
     rows = (("agent_record.rollback", "user:root", "agent_record"),)
-    body = {"to": 1, "version": 1, "reason": "It broke."}
+    body = {"to": 1, "version": 1, "reason": "It broke.", "sole_admin": True}
     return Request(await scene.root(), f"/api/agent-records/{made['id']}/rollback", rows, body)
+
+
+@valid("POST /api/agent-records/{record_id}/test")
+async def try_draft(scene: Scene) -> Request:
+    root, made = await scene.root(), await scene.created("/api/agent-records", name="a", role_name="b")
+    draft = {name: value for name, value in AGENT_RECORD.items() if name not in ("name", "status")}
+    body = {**draft, "owner_user_id": root.user["id"], "since": "2026-01-01T00:00:00Z"}
+    return Request(root, f"/api/agent-records/{made['id']}/test", (), {**body, "until": "2026-01-08T00:00:00Z"})
+
+
+@valid("POST /api/agent-records/{record_id}/apply")
+async def apply_change(scene: Scene) -> Request:
+    root, made = await scene.root(), await scene.created("/api/agent-records", name="a", role_name="b")
+    other = await scene.house.make_user(root, role="admin")
+    path = f"/api/agent-records/{made['id']}"
+    asked = await root.patch(path, json={"version": 1, "safety_level": "moderate"})
+    assert asked.status_code == 202, asked.text
+    approval_id = asked.json()["id"]
+    approved = await other.post(f"/api/approvals/{approval_id}/approve", json={})
+    assert approved.status_code == 200, approved.text
+    rows = (("agent_record.update", "user:root", "agent_record"),)
+    return Request(root, f"{path}/apply", rows, {"approval_id": approval_id})
 
 
 LIMITS: Final = {
@@ -932,6 +972,32 @@ async def end_override(scene: Scene) -> Request:
     override = await scene.created(path, **OVERRIDE)
     rows = (("agent_limits.end_override", "user:root", "agent_limits"),)
     return Request(await scene.root(), f"{path}/{override['id']}", rows)
+
+
+@valid("POST /api/stops")
+async def make_stop(scene: Scene) -> Request:
+    tenant = await scene.created("/api/tenants", name="somewhere")
+    body = {"scope": "tenant", "subject": tenant["id"], "reason": "It ran wild."}
+    return Request(await scene.root(), "/api/stops", (("stop.make", "user:root", "stop"),), body)
+
+
+@valid("POST /api/stops/{stop_id}/lift")
+async def lift_stop(scene: Scene) -> Request:
+    made = await scene.created("/api/stops", scope="global", reason="It ran wild.")
+    rows = (("stop.lift", "user:root", "stop"),)
+    return Request(await scene.root(), f"/api/stops/{made['id']}/lift", rows, {"reason": "It is tame."})
+
+
+@valid("POST /api/escalations/{escalation_id}/acknowledge")
+async def acknowledge_escalation(scene: Scene) -> Request:
+    made = await scene.created("/api/agent-records", name="a", role_name="b")
+    what = {"subject": "health", "detail": "It does not answer.", "now": utc_now()}
+    async with scene.house.house.database.write() as tx:
+        await escalations.escalate(tx, made["id"], "health_failed", "execution_failure", **what)
+    root = await scene.root()
+    (open_one,) = (await root.get("/api/escalations")).json()["items"]
+    rows = (("escalation.acknowledge", "user:root", "escalation"),)
+    return Request(root, f"/api/escalations/{open_one['id']}/acknowledge", rows)
 
 
 @valid("POST /api/agents/{agent_id}/operations/check")
@@ -1260,3 +1326,10 @@ async def restart_machine(scene: Scene) -> Request:
 async def destroy_machine(scene: Scene) -> Request:
     path, _ = await _machine_of_root(scene)
     return Request(await scene.root(), path, (("machine.destroy", "user:root", "machine"),))
+
+
+@valid("POST /api/telemetry")
+async def report_telemetry(scene: Scene) -> Request:
+    root = await scene.root()
+    event = {"metric_type": "tool", "metric_name": "call", "metric_value": 12.5, "metadata": {"n": 1}}
+    return Request(root, "/api/telemetry", (), {"events": [event]})

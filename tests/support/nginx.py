@@ -20,6 +20,7 @@ from monoize.control.projects.drivers.nginx import Nginx
 from monoize.control.projects.model.nginx_config import Facts, Listening, RoutedTo
 from monoize.control.projects.model.routes import RouteOptions
 from support.engines import absent
+from support.patience import PATIENCE_S
 
 PROGRAM = "nginx"
 STOP_S = 10
@@ -69,6 +70,20 @@ def stop_nginx(folder: Path) -> None:
     until = time.monotonic() + STOP_S
     while Path(f"/proc/{pid}").exists() and time.monotonic() < until:
         time.sleep(0.01)
+
+
+def workers(folder: Path) -> frozenset[int]:
+    """The processes that answer for the nginx of this folder: a reload replaces every one of them."""
+    pids = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal())
+    return frozenset(pid for pid in pids if _is_worker(pid, folder))
+
+
+def _is_worker(pid: int, folder: Path) -> bool:
+    try:
+        told, here = Path(f"/proc/{pid}/cmdline").read_bytes(), Path(f"/proc/{pid}/cwd").readlink()
+    except OSError:
+        return False
+    return told.startswith(b"nginx: worker process") and here == folder.resolve()
 
 
 @dataclasses.dataclass
@@ -126,8 +141,8 @@ def ask(
     body: bytes | None = None,
 ) -> Said:
     """One request over a connection of its own; ConnectionError where the server just hangs up."""
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as raw:
-        connection = http.client.HTTPConnection(host, port, timeout=10)
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as raw:
+        connection = http.client.HTTPConnection(host, port, timeout=PATIENCE_S)
         connection.sock = tls.wrap_socket(raw, server_hostname=host) if tls else raw
         connection.request(method, path, body, {"Host": host, **(headers or {})})
         answer = connection.getresponse()
@@ -182,8 +197,8 @@ class Behind(http.server.ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, name: str) -> None:
-        super().__init__(("127.0.0.1", 0), _Telling)
+    def __init__(self, name: str, port: int) -> None:
+        super().__init__(("127.0.0.1", port), _Telling)
         self.server_name_told = name
         self.read_first = threading.Event()
 
@@ -197,8 +212,8 @@ class Behind(http.server.ThreadingHTTPServer):
 
 
 @contextlib.contextmanager
-def behind(name: str = "behind") -> Iterator[Behind]:
-    with Behind(name) as server:
+def behind(name: str = "behind", port: int = 0) -> Iterator[Behind]:
+    with Behind(name, port) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()
         try:

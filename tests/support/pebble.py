@@ -15,6 +15,7 @@ import httpx2
 
 from support.engines import absent
 from support.nginx import spare_ports
+from support.patience import PATIENCE_S
 from support.tls import authority_pem, issue
 
 START_S = 20
@@ -36,7 +37,7 @@ class Pebble:
         self._tell("clear-txt", {"host": f"{name}."})
 
     def _tell(self, what: str, body: dict[str, str]) -> None:
-        httpx2.post(f"{self._dns_management}/{what}", json=body, timeout=10).raise_for_status()
+        httpx2.post(f"{self._dns_management}/{what}", json=body, timeout=PATIENCE_S).raise_for_status()
 
 
 @contextlib.contextmanager

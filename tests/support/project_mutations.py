@@ -7,7 +7,8 @@ from fakes.registry import PASSWORD, USERNAME, Registry
 
 from monoize.base.clock import utc_now
 from monoize.base.ids import new_id
-from monoize.control.projects.store import releases, services
+from monoize.control.projects.model.repositories import repository_key
+from monoize.control.projects.store import projects, releases, services, sources
 from support.mutations import Request, Scene, valid
 
 SERVICE = {"name": "web", "image": "busybox:test", "ports": [{"container": 80}], "deploy": {"drain_s": 0}}
@@ -200,6 +201,46 @@ async def remove_orphan(scene: Scene) -> Request:
     return Request(await scene.root(), f"/api/orphans/{orphan}", rows)
 
 
+@valid("POST /api/orphans/{container_id}/adopt")
+async def adopt_orphan(scene: Scene) -> Request:
+    service = await running_service_of(scene)
+    engine = scene.house.app.state.projects.engine
+    (replica,) = await engine.instances(service)
+    async with scene.house.house.database.write() as tx:
+        await projects.remove(tx, replica.project_id)
+    rows = (("orphan.adopt", "user:root", "service"),)
+    path = f"/api/orphans/{replica.container_id}/adopt"
+    return Request(await scene.root(), path, rows, {"name": "web", "project": "shop"})
+
+
+async def backup_of(scene: Scene) -> str:
+    return str((await scene.created("/api/backups"))["name"])
+
+
+@valid("POST /api/backups")
+async def make_backup(scene: Scene) -> Request:
+    return Request(await scene.root(), "/api/backups", (("backup.create", "user:root", "backup"),))
+
+
+@valid("DELETE /api/backups/{backup}")
+async def delete_backup(scene: Scene) -> Request:
+    rows = (("backup.delete", "user:root", "backup"),)
+    return Request(await scene.root(), f"/api/backups/{await backup_of(scene)}", rows)
+
+
+@valid("POST /api/backups/{backup}/restore")
+async def lay_backup_ready(scene: Scene) -> Request:
+    rows = (("backup.stage", "user:root", "backup"),)
+    return Request(await scene.root(), f"/api/backups/{await backup_of(scene)}/restore", rows)
+
+
+@valid("DELETE /api/backups/laid-ready")
+async def discard_restore(scene: Scene) -> Request:
+    root = await scene.root()
+    await root.post(f"/api/backups/{await backup_of(scene)}/restore")
+    return Request(root, "/api/backups/laid-ready", (("backup.discard", "user:root", "backup"),))
+
+
 @functools.cache
 def _registry() -> Registry:
     """One for the whole run; its thread ends with the process."""
@@ -301,6 +342,20 @@ async def delete_webhook(scene: Scene) -> Request:
     path = f"/api/projects/{await project_of(scene)}/webhook"
     await scene.created(path)
     return Request(await scene.root(), path, (("webhook.delete", "user:root", "project"),))
+
+
+@valid("POST /api/projects/{project_id}/webhook/deliveries/{delivery_id}/replay")
+async def replay_delivery(scene: Scene) -> Request:
+    service, root = await service_of(scene), await scene.root()
+    source = {"repository": REPOSITORY, "branch": "main", "auto_deploy": True}
+    await root.put(f"/api/services/{service}/source", json=source)
+    project = (await root.get(f"/api/services/{service}")).json()["project_id"]
+    push = {"repository": repository_key(REPOSITORY), "branch": "main", "commit_id": "a" * 40}
+    async with scene.house.house.database.write() as tx:
+        came = {"event": "push", "outcome": "ignored", "reason": "nobody knew it"}
+        id = await sources.add_delivery(tx, project, new_id(), {**push, **came})
+    rows = (("webhook.replay", "user:root", "project"),)
+    return Request(root, f"/api/projects/{project}/webhook/deliveries/{id}/replay", rows)
 
 
 VARIABLES: Final = {"API_TOKEN": {"value": "between us", "is_secret": True}}

@@ -1,9 +1,9 @@
 """What the database holds, for tests that state what a request changed, or that it changed nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, TextClause, func, select, text
 
 from monoize.control.fleet.model.pools import POINTER
 from monoize.control.identity.tables import versions
@@ -15,10 +15,14 @@ from monoize.infra.db import Database
 async def every_row(database: Database) -> dict[str, list[tuple[Any, ...]]]:
     """Everything that is stored, by table."""
     async with database.read() as tx:
-        return {
-            name: sorted((tuple(row) for row in await tx.execute(select(table))), key=repr)
-            for name, table in schema.tables.items()
-        }
+        filled = set((await tx.execute(filled_of(schema.tables))).scalars())
+        stored = {name: await tx.execute(select(schema.tables[name])) for name in filled}
+        return {name: sorted(map(tuple, stored.get(name, ())), key=repr) for name in schema.tables}
+
+
+def filled_of(tables: Iterable[str]) -> TextClause:
+    """Asks which of these hold anything. Most are empty, and asking each of them takes many times longer."""
+    return text(" UNION ALL ".join(f"SELECT '{name}' WHERE EXISTS (SELECT 1 FROM {name})" for name in tables))
 
 
 async def put_in_versions(database: Database) -> set[str]:
@@ -35,4 +39,5 @@ async def logs_after(database: Database, seq: int) -> Sequence[Row[Any]]:
 
 async def last_seq(database: Database) -> int:
     async with database.read() as tx:
-        return await tx.scalar(select(func.coalesce(func.max(logs.c.seq), 0)))
+        seq: int = await tx.scalar(select(func.coalesce(func.max(logs.c.seq), 0)))
+        return seq

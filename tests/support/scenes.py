@@ -6,6 +6,7 @@ from pathlib import Path
 
 from fakes.smtp import MailSink
 
+import support.mcp_mutations
 import support.project_mutations  # noqa: F401 - its rows join VALID
 from support.docker_engine import LazyEngine
 from support.house import open_house, test_settings

@@ -10,23 +10,26 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Final
 
+from support.forks import Forked, forks
 from support.processes import environment
 
-START_S: Final = 60
+START_S: Final = 120
 STOP_S: Final = 30
 LOG_CHARS: Final = 4000
 LOGGED_BYTES_MOST: Final = 16 * 1024 * 1024
-SERVE: Final = (sys.executable, "-m", "monoize", "serve", "--port", "0")
+ARGUMENTS: Final = ("serve", "--port", "0")
+SERVE: Final = (sys.executable, "-m", "monoize", *ARGUMENTS)
+Process = subprocess.Popen[str] | Forked
 
 
 class Server:
     """`address`, and `link` when this start offered to make the first account."""
 
-    def __init__(self, process: subprocess.Popen[str], log: IO[str], started: float) -> None:
+    def __init__(self, process: Process, log: IO[str], started: float) -> None:
         self.process = process
         self._log = log
         self.link: str | None = None
@@ -61,7 +64,7 @@ class Server:
         if self.process.poll() is None:
             self.process.send_signal(how)
         self.process.communicate(timeout=STOP_S)
-        return self.process.returncode
+        return self.process.wait()
 
     def _read_address(self, started: float) -> str:
         while True:
@@ -89,16 +92,38 @@ def serving(
     **settings: str,
 ) -> Iterator[Server]:
     """A server in `folder` with these MONOIZE_ variables, stopped at the end unless it already was."""
+
+    def start(log: IO[str]) -> Process:
+        given = environment(**settings) if env is None else dict(env)
+        return subprocess.Popen(command, cwd=folder, env=given, stdout=subprocess.PIPE, stderr=log, text=True)
+
+    with _stopped_at_the_end(start) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def forked_server(
+    folder: Path,
+    *,
+    arguments: Sequence[str] = ARGUMENTS,
+    env: Mapping[str, str] | None = None,
+    **settings: str,
+) -> Iterator[Server]:
+    """The same for tests in which it does not matter how a server starts: loading it takes longer than most."""
+
+    def start(log: IO[str]) -> Process:
+        given = environment(**settings) if env is None else env
+        return forks().start("command", arguments, cwd=folder, env=given, stderr=log)
+
+    with _stopped_at_the_end(start) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def _stopped_at_the_end(start: Callable[[IO[str]], Process]) -> Iterator[Server]:
     started = time.monotonic()
     with tempfile.TemporaryFile("w+") as log:
-        process = subprocess.Popen(
-            command,
-            cwd=folder,
-            env=environment(**settings) if env is None else dict(env),
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        )
+        process = start(log)
         try:
             server = Server(process, log, started)
             yield server

@@ -14,10 +14,11 @@ from monoize.base.clock import utc_now
 from monoize.base.ids import fingerprint, new_id
 from monoize.control.compute.actions import operations as operation_verbs
 from monoize.control.compute.actions import power
-from monoize.control.compute.actions.running import Runner, WaysOut
+from monoize.control.compute.actions.running import Runner
 from monoize.control.compute.drivers.registry import Drivers
 from monoize.control.compute.model.agents import token_place
 from monoize.control.compute.model.machine import Machine
+from monoize.control.compute.model.machines import Ways, WaysOut
 from monoize.control.compute.model.operations import LEASE, Operation, OperationInSteps, OperationKind
 from monoize.control.compute.model.progress import Patience
 from monoize.control.compute.store import machines, operations
@@ -25,8 +26,10 @@ from monoize.control.compute.tables import agents, compute_operations, vps_confi
 from monoize.control.edge.house import House
 from monoize.control.identity.model import DEFAULT_TENANT_ID
 from monoize.control.identity.store import users
+from support.patience import PATIENCE_S
 
-WAYS = WaysOut("127.0.0.1:3128", "http://127.0.0.1:8080")
+HERE = Ways("127.0.0.1:3128", "http://127.0.0.1:8080")
+WAYS = WaysOut(here=HERE, outside=HERE)
 
 
 async def is_well(address: str) -> str | None:
@@ -112,7 +115,7 @@ class Site:
 
     async def carry_out(self, operation: Operation) -> OperationInSteps:
         """By one worker after the other, each of which may die, until it has ended."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             while (now := await self.read(operation.id)).is_open:
                 runner = self.runner()
                 await self.is_due(operation.id)

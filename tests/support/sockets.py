@@ -14,9 +14,9 @@ from monoize.gateway.websocket.bounds import Bounds
 from monoize.gateway.websocket.sockets import Sockets
 from monoize.main.websockets import SPOKEN
 from support.gateway import KEY, Bench
+from support.patience import PATIENCE_S
 
 ENDS: Final = frozenset({"response.completed", "response.incomplete", "response.failed", "error"})
-PATIENCE_S: Final = 10
 
 
 class Client:

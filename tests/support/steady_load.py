@@ -5,9 +5,9 @@ import collections
 import contextlib
 import time
 from collections.abc import AsyncIterator, Sequence
-from typing import Final
 
-ANSWER_S: Final = 30.0
+from support.patience import PATIENCE_S
+
 """As long as people wait; a connection that is not taken at once is tried again by the system within it."""
 
 
@@ -55,7 +55,7 @@ class SteadyLoad:
     async def _ask(self) -> None:
         started_s = time.perf_counter()
         try:
-            async with asyncio.timeout(ANSWER_S):
+            async with asyncio.timeout(PATIENCE_S):
                 status, body = await self._answer()
         except (OSError, TimeoutError, ValueError) as problem:
             self.sent += 1

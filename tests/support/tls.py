@@ -67,6 +67,7 @@ def issue(*names: str, days: float = 90, since_days: float = 1, with_authority: 
         .not_valid_before(now - dt.timedelta(days=since_days))
         .not_valid_after(now + dt.timedelta(days=days))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=True)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
         .sign(signer, hashes.SHA256())
     )
     parts: Sequence[x509.Certificate] = (made, above) if with_authority else (made,)

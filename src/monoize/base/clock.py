@@ -13,3 +13,8 @@ def utc_now() -> dt.datetime:
 
 def utc_day(at_ms: int) -> dt.date:
     return dt.date.fromordinal(_FIRST_DAY + at_ms // DAY_MS)
+
+
+def midnight_ms(day: dt.date) -> int:
+    """When it begins, in UTC."""
+    return (day.toordinal() - _FIRST_DAY) * DAY_MS

@@ -5,6 +5,7 @@ which is what the tables can hold, raises MoneyOverflow.
 """
 
 import dataclasses
+import functools
 import re
 from typing import Final
 
@@ -59,6 +60,7 @@ def decimal_text(scaled: int, decimals: int) -> str:
     return f"{sign}{whole}.{digits}" if digits else f"{sign}{whole}"
 
 
+@functools.lru_cache(maxsize=4_096)
 def nano_of_usd(text: str) -> int:
     """An amount in USD such as "25", "-0.5" or "+1.234567891"; digits after the ninth decimal are cut off."""
     amount = _AMOUNT.fullmatch(text) if len(text) <= _TEXT_CHARS_MOST else None

@@ -14,6 +14,7 @@ TokenRole = Literal["admin", "deployer", "viewer"]
 
 Permission = Literal[
     "self",  # see and change one's own account, sessions and keys
+    "self.read",  # see one's own requests, usage and money; `self` includes it
     "users.read",
     "users.write",
     "keys.read",
@@ -33,6 +34,7 @@ Permission = Literal[
     "captures.read",
     "captures.write",
     "metrics.read",
+    "telemetry.write",  # report what one's own agents did
     "fleet.read",
     "fleet.write",
     "fleet.secrets",  # read a credential that hosts share, in plain text
@@ -44,6 +46,9 @@ Permission = Literal[
     "approvals.read",
     "approvals.propose",
     "approvals.decide",
+    "notes.read",
+    "notes.write",
+    "objects.read",
     "projects.read",
     "projects.write",
     "projects.admin",  # registries, certificates, domains, what mounts folders of the machine
@@ -55,6 +60,7 @@ Permission = Literal[
 _EVERYTHING_BUT_IMPERSONATION: Final = frozenset[Permission](
     {
         "self",
+        "self.read",
         "users.read",
         "users.write",
         "keys.read",
@@ -74,6 +80,7 @@ _EVERYTHING_BUT_IMPERSONATION: Final = frozenset[Permission](
         "captures.read",
         "captures.write",
         "metrics.read",
+        "telemetry.write",
         "fleet.read",
         "fleet.write",
         "fleet.secrets",
@@ -85,6 +92,9 @@ _EVERYTHING_BUT_IMPERSONATION: Final = frozenset[Permission](
         "approvals.read",
         "approvals.propose",
         "approvals.decide",
+        "notes.read",
+        "notes.write",
+        "objects.read",
         "projects.read",
         "projects.write",
         "projects.admin",
@@ -96,22 +106,42 @@ _EVERYTHING_BUT_IMPERSONATION: Final = frozenset[Permission](
 ROLE_PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = {
     "super_admin": _EVERYTHING_BUT_IMPERSONATION,
     "admin": _EVERYTHING_BUT_IMPERSONATION,
-    "user": frozenset({"self", "approvals.read", "approvals.decide"}),
+    "user": frozenset(
+        {
+            "self",
+            "self.read",
+            "telemetry.write",
+            "approvals.read",
+            "approvals.decide",
+            "notes.read",
+            "notes.write",
+        }
+    ),
     "deployer": frozenset(
         {
             "self",
+            "self.read",
             "tenants.read",
+            "telemetry.write",
             "operations.check",
             "approvals.read",
             "approvals.propose",
+            "notes.read",
+            "notes.write",
+            "objects.read",
             "projects.read",
             "projects.write",
         }
     ),
-    "viewer": frozenset({"self", "projects.read"}),
+    "viewer": frozenset({"self", "self.read", "projects.read"}),
 }
 
-WITHIN_PROJECTS: Final = frozenset[Permission]({"self", "projects.read", "projects.write"})
+# What an API key may do of what its user may: look at what is its user's, and ask. It changes and decides nothing.
+KEY_PERMISSIONS: Final = frozenset[Permission](
+    {"self.read", "telemetry.write", "prices.read", "approvals.read", "notes.read", "notes.write", "objects.read"}
+)
+
+WITHIN_PROJECTS: Final = frozenset[Permission]({"self", "self.read", "projects.read", "projects.write"})
 """All that a token may do which is for certain projects only."""
 
 # A service token acts for a user only when its scopes name this word: no role brings it along.
@@ -170,4 +200,10 @@ def permissions_of(role: Role, scopes: frozenset[Permission] | None) -> frozense
     granted = ROLE_PERMISSIONS[role]
     if scopes is None:
         return granted
-    return (granted & scopes) | (scopes & {"impersonate"})
+    implied = frozenset[Permission]({"self.read"} if "self" in scopes else ())
+    return (granted & (scopes | implied)) | (scopes & {"impersonate"})
+
+
+def key_permissions(role: Role) -> frozenset[Permission]:
+    """Of a key of somebody with this role. People are asked by programs: who can ask decides nothing by it."""
+    return (ROLE_PERMISSIONS[role] & KEY_PERMISSIONS) | {"approvals.propose"}

@@ -17,6 +17,7 @@ from monoize.cli.yaml_text import TEXT_MOST_BYTES
 COLUMNS: Final = ("name", "role_name", "status", "mode", "safety_level", "config_version", "intact", "id")
 REVISION_COLUMNS: Final = ("version", "author", "created_at", "reason", "intact", "config_hash")
 DIFFERENCE_COLUMNS: Final = ("pointer", "kind", "before", "after")
+HEALTH_COLUMNS: Final = ("state", "failures", "last_error", "checked_at", "agent_id")
 TEMPLATE_COLUMNS: Final = ("id", "mode", "safety_level", "description")
 POLICY_COLUMNS: Final = ("name", "description")
 _PATH: Final = "/api/agent-records"
@@ -25,6 +26,7 @@ _CLEARED: Final[dict[str, Json]] = {
     "description": {"description": None},
     "notes": {"notes": None},
     "owner": {"owner_user_id": None},
+    "shadow": {"shadow_policies": []},
     "user-email": {"user_email": None},
     "backup-email": {"backup_user_email": None},
     "escalation-email": {"alert_escalation_email": None},
@@ -55,6 +57,13 @@ _FIELDS: Final = (
         multiple=True,
         help="A policy by its column, such as budgets_json={…} or budgets_json=@FILE; repeatable.",
     ),
+    click.option(
+        "--shadow",
+        "shadow_policies",
+        metavar="NAME",
+        multiple=True,
+        help="A policy that is only tried out: nothing is refused by it; repeatable.",
+    ),
     click.option("--owner", metavar="USER", help="Who is asked and told first."),
     click.option("--user-email", type=EMAIL),
     click.option("--alert-email", "additional_alert_emails", type=EMAIL, multiple=True, help="Repeatable."),
@@ -62,6 +71,11 @@ _FIELDS: Final = (
     click.option("--escalation-email", "alert_escalation_email", type=EMAIL),
     click.option("--description"),
     click.option("--notes"),
+)
+
+
+sole_admin_option = click.option(
+    "--sole-admin", is_flag=True, help="You are the only administrator, and loosen it without anybody else's yes."
 )
 
 
@@ -131,6 +145,7 @@ def create_record(
 @click.option("--clear", "cleared", type=click.Choice(sorted(_CLEARED)), multiple=True, help="Repeatable.")
 @click.option("--if-version", "version", type=click.IntRange(min=1), help="Only if this is its version still.")
 @click.option("--reason", help="Why, for those who read its versions.")
+@sole_admin_option
 @field_options
 @click.pass_obj
 def update_record(
@@ -140,15 +155,20 @@ def update_record(
     cleared: tuple[str, ...],
     version: int | None,
     owner: str | None,
+    sole_admin: bool,
     **said: Any,
 ) -> None:
     """Change what is named and keep all else. A policy that is given takes the place of the whole old one."""
     before = find.agent_record(invocation.api, record)
     body = {"version": version or before["config_version"], **_body(invocation, owner, **said)}
+    if sole_admin:
+        body["sole_admin"] = True
     for name in cleared:
         body |= _CLEARED[name]
     after = invocation.api.patch(f"{_PATH}/{before['id']}", body)
     show.thing(after, as_text=invocation.as_text)
+    if _waits(before, after):
+        return
     if after["config_version"] == before["config_version"]:
         show.said(f"{after['name']} is at version {after['config_version']} as before.")
     else:
@@ -195,14 +215,30 @@ def diff_record(invocation: Invocation, record: str, earlier: int, later: int | 
 @click.argument("record")
 @click.argument("to", metavar="VERSION", type=click.IntRange(min=1))
 @click.option("--reason", help="Why, for those who read its versions.")
+@sole_admin_option
 @click.pass_obj
-def roll_back_record(invocation: Invocation, record: str, to: int, reason: str | None) -> None:
+def roll_back_record(invocation: Invocation, record: str, to: int, reason: str | None, sole_admin: bool) -> None:
     """Say again what a version said, as a new one."""
     before = find.agent_record(invocation.api, record)
     body: Json = {"to": to, "version": before["config_version"]}
     if reason:
         body["reason"] = reason
+    if sole_admin:
+        body["sole_admin"] = True
     after = invocation.api.post(f"{_PATH}/{before['id']}/rollback", body)
+    show.thing(after, as_text=invocation.as_text)
+    if not _waits(before, after):
+        _said_version(before, after)
+
+
+@agent_records.command("apply")
+@click.argument("record")
+@click.argument("approval")
+@click.pass_obj
+def apply_change(invocation: Invocation, record: str, approval: str) -> None:
+    """Write a change that loosens a record, after another administrator has approved it. An APPROVAL is an id."""
+    before = find.agent_record(invocation.api, record)
+    after = invocation.api.create(f"{_PATH}/{before['id']}/apply", {"approval_id": approval})
     show.thing(after, as_text=invocation.as_text)
     _said_version(before, after)
 
@@ -220,6 +256,20 @@ def show_effective(invocation: Invocation, record: str, tenant: str | None) -> N
     flat = {**{name: policy[name] for name in policy if name != "policies"}, **policy["policies"]}
     shown = {**flat, "admission": answer["admission"]} if invocation.as_text else answer
     show.thing(shown, as_text=invocation.as_text)
+
+
+@agent_records.command("health")
+@click.argument("record", required=False)
+@limit_option
+@click.pass_obj
+def show_health(invocation: Invocation, record: str | None, limit: int) -> None:
+    """Show how agents are, or what was found of one."""
+    if record is None:
+        page = invocation.api.listing("/api/agent-health", {}, limit=limit)
+        show.listing(page, HEALTH_COLUMNS, as_text=invocation.as_text)
+        return
+    found = find.agent_record(invocation.api, record)
+    show.thing(invocation.api.get(f"/api/agent-health/{found['id']}"), as_text=invocation.as_text)
 
 
 @agent_records.command("templates")
@@ -243,6 +293,16 @@ def list_policies(invocation: Invocation, policy: str | None) -> None:
             show.thing(each, as_text=invocation.as_text)
             return
     raise Failure(f"there is no policy {policy}", hint="`monoize agent-records policies` shows them.")
+
+
+def _waits(before: Json, answered: Json) -> bool:
+    """Whether the answer is no record, but an approval."""
+    if "requester" not in answered:
+        return False
+    show.said(f"This loosens {before['name']}, so another administrator has to approve it first:")
+    show.said(f"`monoize approvals approve {answered['id']}`")
+    show.said(f"Then write it with `monoize agent-records apply {before['id']} {answered['id']}`.")
+    return True
 
 
 def _said_version(before: Json, after: Json) -> None:

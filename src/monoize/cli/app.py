@@ -21,6 +21,7 @@ from monoize.cli.apply import apply
 from monoize.cli.approvals import approvals
 from monoize.cli.audit import audit
 from monoize.cli.backups import backup
+from monoize.cli.buckets import buckets
 from monoize.cli.builds import builds
 from monoize.cli.captures import captures
 from monoize.cli.certificates import certificates
@@ -33,6 +34,7 @@ from monoize.cli.db import db
 from monoize.cli.deployments import deploy, deployments, releases, rollback
 from monoize.cli.domains import domains
 from monoize.cli.environments import environments
+from monoize.cli.escalations import escalations
 from monoize.cli.export import export
 from monoize.cli.failure import Exit, Failure
 from monoize.cli.files import files
@@ -46,11 +48,14 @@ from monoize.cli.lockdown import lockdown
 from monoize.cli.login import login, logout, whoami
 from monoize.cli.logs import exec_, logs
 from monoize.cli.machines import machines
+from monoize.cli.mcp import mcp
 from monoize.cli.nginx import nginx
+from monoize.cli.notes import notes
 from monoize.cli.operations import operations
 from monoize.cli.orphans import orphans
 from monoize.cli.overage import overage
 from monoize.cli.plans import plans
+from monoize.cli.policy import policy
 from monoize.cli.pools import pools
 from monoize.cli.presets import presets
 from monoize.cli.prices import prices
@@ -65,6 +70,7 @@ from monoize.cli.run import run
 from monoize.cli.secrets import secrets
 from monoize.cli.serve import init, serve
 from monoize.cli.services import services
+from monoize.cli.stop import stop
 from monoize.cli.suffixes import suffixes
 from monoize.cli.tenants import tenants
 from monoize.cli.tokens import tokens
@@ -115,6 +121,12 @@ for command in (
     agent_records,
     agent_limits,
     approvals,
+    stop,
+    escalations,
+    policy,
+    mcp,
+    notes,
+    buckets,
     apply,
     export,
     import_,

@@ -142,6 +142,16 @@ def deliveries(invocation: Invocation, project: str, limit: int) -> None:
     show.listing(invocation.api.listing(path, {}, limit=limit), DELIVERY_COLUMNS, as_text=invocation.as_text)
 
 
+@builds.command("replay")
+@click.argument("project", metavar="PROJECT")
+@click.argument("delivery", type=click.IntRange(1))
+@click.pass_obj
+def replay(invocation: Invocation, project: str, delivery: int) -> None:
+    """Build and deploy what would follow from a push if it came now; DELIVERY is a number of `deliveries`."""
+    path = f"/api/projects/{find.project_id(invocation.api, project)}/webhook/deliveries/{delivery}/replay"
+    show.thing(invocation.api.post(path, {}), as_text=invocation.as_text)
+
+
 def _argument(text: str) -> tuple[str, str]:
     found = _ARGUMENT.fullmatch(text)
     if found is None:

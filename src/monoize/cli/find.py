@@ -77,6 +77,32 @@ def agent_record(api: Api, wanted: str) -> Json:
             )
 
 
+def mcp_service(api: Api, wanted: str) -> Json:
+    return _named(api, "/api/mcp-services", wanted, "MCP service", "monoize mcp list")
+
+
+def bucket(api: Api, wanted: str) -> Json:
+    """By id or name; several tenants may have one of a name."""
+    return _named(api, "/api/buckets", wanted, "bucket", "monoize buckets list")
+
+
+def _named(api: Api, path: str, wanted: str, what: str, shown_by: str) -> Json:
+    if _is_id(wanted):
+        found: Json = api.get(f"{path}/{wanted}")
+        return found
+    match list(api.items(path, {"name": wanted}, limit=SEVERAL_MOST)):
+        case []:
+            raise Failure(f"there is no {what} {wanted}", hint=f"`{shown_by}` shows them.")
+        case [one]:
+            return one
+        case several:
+            raise Failure(
+                f"there are {len(several)} of the name {wanted}",
+                hint="Name one by its id.",
+                lines=[f"{item['id']}  of the tenant {item['tenant_id']}" for item in several],
+            )
+
+
 def agent(api: Api, wanted: str, *, owner_id: str | None = None) -> Json:
     """One's own, or the owner's, by id or name; several may have one name."""
     if _is_id(wanted):

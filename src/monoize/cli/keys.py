@@ -150,6 +150,31 @@ def update_key(
     show.said(f"Updated the key {changed['name']}; it holds from the next request on.")
 
 
+@keys.command("govern")
+@click.argument("key")
+@click.argument("record")
+@owner_option
+@click.pass_obj
+def govern_key(invocation: Invocation, key: str, record: str, user: str | None) -> None:
+    """Have the agent record RECORD govern what is asked with a key."""
+    found, governing = _found(invocation, key, user), find.agent_record(invocation.api, record)
+    body = {"record_id": governing["id"]}
+    changed = invocation.api.put(f"/api/keys/{found['id']}/agent-record", body)
+    _shown(invocation, changed)
+    show.said(f"The key {changed['name']} is governed by {governing['name']} from the next request on.")
+
+
+@keys.command("ungovern")
+@click.argument("key")
+@owner_option
+@click.pass_obj
+def ungovern_key(invocation: Invocation, key: str, user: str | None) -> None:
+    """Have no agent record govern a key any more."""
+    found = _found(invocation, key, user)
+    invocation.api.delete(f"/api/keys/{found['id']}/agent-record")
+    show.said(f"No agent record governs the key {found['name']} any more, unless it is an agent's own.")
+
+
 @keys.command("delete")
 @click.argument("key")
 @owner_option

@@ -32,9 +32,12 @@ ledger.add_command(reconcile)
 @owner_option
 @click.option("--everybody", is_flag=True, help="The entries of all users.")
 @click.option("--key", metavar="KEY", help="Only what has to do with this key.")
+@click.option("--agent", metavar="AGENT", help="Only of requests of this agent.")
+@click.option("--record", metavar="RECORD", help="Only of requests of agents that this agent record governed.")
 @click.option("--kind", help="Only entries of this kind, such as `request_charge`.")
 @click.option("--since", type=TIME, help="Nothing older.")
 @click.option("--until", type=TIME, help="Nothing newer.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print all that match as CSV, whatever --limit says.")
 @limit_option
 @click.pass_obj
 def show_statement(
@@ -43,19 +46,30 @@ def show_statement(
     user: str | None,
     everybody: bool,
     key: str | None,
+    agent: str | None,
+    record: str | None,
+    as_csv: bool,
     limit: int,
     **filters: str | None,
 ) -> None:
     """Show the newest entries that match."""
     if user and everybody:
         raise click.UsageError("--user and --everybody exclude each other")
+    if as_csv and invocation.json:
+        raise click.UsageError("--csv and --json exclude each other")
     owner_id = find.user_id(invocation.api, user)
     params = {
         **filters,
         "user_id": owner_id,
         "everybody": everybody or None,
         "key_id": _key_id(invocation, key, user),
+        "agent_id": agent and find.agent(invocation.api, agent, owner_id=owner_id)["id"],
+        "agent_record_id": record and find.agent_record(invocation.api, record)["id"],
     }
+    if as_csv:
+        for part in invocation.api.table("/api/ledger/entries.csv", params):
+            click.echo(part, nl=False)
+        return
     page = invocation.api.listing("/api/ledger/entries", params, limit=limit)
     columns = ("user_id", *COLUMNS) if everybody else COLUMNS
     show.listing(page, columns, as_text=invocation.as_text)
@@ -165,6 +179,21 @@ def set_unlimited(invocation: Invocation, user: str, unlimited: bool | None) -> 
     path = f"/api/ledger/balances/{find.user_id(invocation.api, user)}"
     show.thing(invocation.api.put(path, {"unlimited": unlimited}), as_text=invocation.as_text)
     show.said(f"The balance of {user} is {'unlimited' if unlimited else 'limited'} now.")
+
+
+@ledger.command("policy")
+@click.argument("user")
+@click.argument("policy", type=click.Choice(["reject", "clamp", "overdraft"]))
+@click.option("--up-to", "overdraft", type=USD, help="How far below zero an overdraft goes.")
+@click.pass_obj
+def set_policy(invocation: Invocation, user: str, policy: str, overdraft: str | None) -> None:
+    """Say what becomes of requests that a user's balance does not cover."""
+    if (overdraft is not None) != (policy == "overdraft"):
+        raise click.UsageError("--up-to goes with overdraft, and the other way round")
+    path = f"/api/ledger/balances/{find.user_id(invocation.api, user)}"
+    body = {"hold_policy": policy} | ({"overdraft_nano_usd": overdraft} if overdraft else {})
+    show.thing(invocation.api.put(path, body), as_text=invocation.as_text)
+    show.said(f"What {user} cannot pay for is dealt with by the policy {policy} now.")
 
 
 @ledger.command("verify")

@@ -60,7 +60,7 @@ def exec_(
         for event, data in invocation.api.events(f"/api/services/{found}/exec", {}, body=body):
             match event:
                 case "end":
-                    _ended(data["exit_code"])
+                    _ended(data["exit_code"], data.get("error"))
                     return
                 case "dropped":
                     show.said(f"({data['dropped']} lines came faster than they could be shown)")
@@ -71,9 +71,9 @@ def exec_(
     raise Failure("nobody knows how the command ended", exit=Exit.CANNOT)
 
 
-def _ended(code: int | None) -> None:
+def _ended(code: int | None, error: str | None) -> None:
     if code is None:
-        raise Failure("nobody knows how the command ended", exit=Exit.CANNOT)
+        raise Failure(error or "nobody knows how the command ended", exit=Exit.CANNOT)
     sys.exit(code)
 
 

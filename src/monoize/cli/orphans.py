@@ -15,7 +15,7 @@ _PATH: Final = "/api/orphans"
 
 @click.group(cls=RemoteNoun)
 def orphans() -> None:
-    """Containers of Monoize that belong to no service. They stay until somebody removes them here."""
+    """Containers of Monoize that belong to no service. They stay until somebody adopts or removes them."""
 
 
 @orphans.command("list")
@@ -27,6 +27,20 @@ def list_orphans(invocation: Invocation) -> None:
         show.as_json(found)
     else:
         show.listing({"items": found, "next_cursor": None}, COLUMNS, as_text=True)
+
+
+@orphans.command("adopt")
+@click.argument("container_id")
+@click.option("--name", required=True, help="What the service is called from now on.")
+@click.option("--project", required=True, help="The project that it was of; made again if it is gone.")
+@click.pass_obj
+def adopt_orphan(invocation: Invocation, container_id: str, name: str, project: str) -> None:
+    """Make a service of it again, with all containers of its release. They go on as they are."""
+    made = invocation.api.create(f"{_PATH}/{container_id}/adopt", {"name": name, "project": project})
+    show.thing(made, as_text=invocation.as_text)
+    show.said(
+        f"{project}/{name} is a service again. Its variables are secrets now; routes and links are not known."
+    )
 
 
 @orphans.command("remove")

@@ -36,6 +36,7 @@ TOKENS: Final = (
     "output_tokens",
     "reasoning_tokens",
 )
+DECISION_COLUMNS: Final = ("gate", "verdict", "code", "rule_id", "allowed")
 ATTEMPT_COLUMNS: Final = ("number", "outcome", "status", "code")
 UPSTREAM_COLUMNS: Final = ("provider", "channel", "model")
 LINE_COLUMNS: Final = ("item", "quantity", "free", "unit", "rate_usd", "rate_per", "multipliers")
@@ -137,6 +138,9 @@ def explain(invocation: Invocation, request_id: str) -> None:
     if told["attempts"]:
         click.echo()
         _show_attempts(told["attempts"])
+    if told["decisions"]:
+        click.echo()
+        _table([each | {"allowed": ", ".join(each["allowed"])} for each in told["decisions"]], DECISION_COLUMNS)
     if told["bill"]["lines"]:
         click.echo()
         _show_lines(told["bill"])
@@ -187,6 +191,7 @@ def _show_charge(told: Json) -> None:
         {
             "cost usd": _amount(behind["cost_nano_usd"]) if behind else None,
             "multiplier": behind.get("multiplier"),
+            "markup usd": _amount(behind["markup_nano_usd"]) if behind.get("markup_nano_usd") else None,
             "price": _joined(behind.get("book"), bill["kind"], behind.get("price_id")),
             "applies": ", ".join((*bill["flags"], *bill["warnings"])),
             "estimated": bill["is_estimated"],

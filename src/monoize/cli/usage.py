@@ -10,6 +10,7 @@ from monoize.cli import show
 from monoize.cli.api import Json
 from monoize.cli.invocation import Invocation
 from monoize.cli.ledger import DAY
+from monoize.cli.usage_sums import show_summary, show_sums
 from monoize.cli.values import limit_option
 from monoize.cli.verb import RemoteNoun
 
@@ -31,7 +32,11 @@ def whose_options(command: Callable[..., None]) -> Callable[..., None]:
 
 @click.group(cls=RemoteNoun)
 def usage() -> None:
-    """What hosts report that their tools used. What goes through the gateway is in `monoize requests`."""
+    """What went through the gateway (show, summary), and what hosts report besides (list, overview, days)."""
+
+
+usage.add_command(show_sums)
+usage.add_command(show_summary)
 
 
 @usage.command("list")

@@ -1,7 +1,8 @@
 """What is kept of a captured request: one JSON file, named by the id of the request, for an operator to read.
 
 Written by the data plane, read by the control plane. No header is in it that may hold a secret, and no credential
-that was sent or shown; what people wrote and models answered is there as it was.
+that was sent or shown; what people wrote and models answered is there as it was, unless an agent is governed: then
+without the personal data in it, and as the answers that streams told.
 """
 
 from collections.abc import Sequence

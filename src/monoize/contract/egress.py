@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-CutOff = Literal["no_machine", "usage_limit_exceeded"]
+CutOff = Literal["no_machine", "usage_limit_exceeded", "stopped"]
 
 
 class EgressAsked(msgspec.Struct, frozen=True):

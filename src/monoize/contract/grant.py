@@ -3,6 +3,7 @@
 import msgspec
 
 from monoize.contract.captures import CaptureMode
+from monoize.contract.governed import Governed
 from monoize.contract.snapshot import Redirect
 from monoize.contract.transforms.rule import Rule
 
@@ -23,6 +24,9 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     redirects: tuple[Redirect, ...] = ()
     transforms: tuple[Rule, ...] = ()
     has_sub_account: bool = False
+    # Of its owner's account: how far below zero a request may take it, and if answers are cut to what is left.
+    overdraft_nano: int = 0
+    is_clamped: bool = False
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
     concurrent_most: int | None = None
@@ -33,3 +37,9 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     cache_ttl_s: int | None = None
     # Whose key it is, if an agent's.
     agent_id: str | None = None
+    # The machine that this agent runs on.
+    machine_id: str | None = None
+    # By what the agent's record says; None: the key is for no governed agent.
+    governed: Governed | None = None
+    # Its record is not what was written, or is gone: then nothing is in force, and it may do nothing.
+    is_barred: bool = False

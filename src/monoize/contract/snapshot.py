@@ -10,6 +10,8 @@ from typing import Final, Literal
 import msgspec
 
 from monoize.base.cost.sheet import PriceSheet
+from monoize.contract.policies.model_policy import Capability
+from monoize.contract.stops import NOTHING_STOPPED, Stops
 from monoize.contract.transforms.rule import Rule
 
 ChannelType = Literal["chat_completion", "responses", "messages", "gemini", "openai_image", "replicate", "echo"]
@@ -131,6 +133,9 @@ class Snapshot(msgspec.Struct, frozen=True):
     prices: Mapping[tuple[str, str], PriceSheet] = {}
     # How much a model can write at most, by (price provider, model key), where that is known.
     output_most: Mapping[tuple[str, str], int] = {}
+    # What the catalogue says that a model can do, where it knows the model.
+    capabilities: Mapping[tuple[str, str], frozenset[Capability]] = {}
     redirects: Sequence[Redirect] = ()
     # What the end of a model's name asks for beside those that everybody knows.
     suffixes: Mapping[str, Effort] = {}
+    stopped: Stops = NOTHING_STOPPED

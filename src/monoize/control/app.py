@@ -18,6 +18,7 @@ from monoize.control.governance import api as governance_api
 from monoize.control.identity import api as identity_api
 from monoize.control.identity.actions.users import count_administrators
 from monoize.control.ledger import api as ledger_api
+from monoize.control.mcp import api as mcp_api
 from monoize.control.projects import api as projects_api
 from monoize.control.telemetry import api as telemetry_api
 from monoize.infra.settings import Settings
@@ -42,24 +43,27 @@ def make_app(settings: Settings) -> FastAPI:
     problem.install(app)
     app.add_middleware(RequestContext, settings=settings)
     # First, since a thousand hosts call every minute and addresses are tried one after the other.
-    app.include_router(host_api.router(), include_in_schema=False)
+    host_api.router().take_in(app, include_in_schema=False)
     for room in (
         identity_api.router(),
         audit_api.router,
         catalog_api.router(count_administrators),
         ledger_api.router(),
-        telemetry_api.router,
+        telemetry_api.router(),
         governance_api.router(),
         compute_api.router(),
+        mcp_api.router(),
         bridge_api.router,
         projects_api.public_router(),
     ):
-        app.include_router(room, prefix="/api")
-    app.include_router(projects_api.router(), prefix="/api", dependencies=projects_api.WITHIN)
-    app.include_router(fleet_api.router(), prefix="/api/fleet")
+        room.take_in(app, "/api")
+    bridge_api.plain_router.take_in(app)
+    projects_api.router().take_in(app, "/api", dependencies=projects_api.WITHIN)
+    fleet_api.router().take_in(app, "/api/fleet")
     # Hosts are answered in another form than everybody else: the OpenAPI document does not speak of them.
-    app.include_router(host_api.router(), prefix="/api/fleet/host", include_in_schema=False)
+    host_api.router().take_in(app, "/api/fleet/host", include_in_schema=False)
     agent_gateway.install(app)
+    mcp_api.install(app)
     app.add_api_route("/healthz", health, tags=["health"])
     return app
 

@@ -3,28 +3,31 @@
 An address that is nobody's is answered by a page when a browser asks, and as before when a program does.
 """
 
-from collections.abc import Awaitable, Callable
+import importlib
+import pkgutil
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Final, cast
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from monoize.control.edge.routers import Router
+from monoize.dashboard import pages
 from monoize.dashboard.page import no_such_page, refused
-from monoize.dashboard.pages import account, audit, home, keys, setup, sign_in, users, verification
 from monoize.dashboard.static_files import MOUNT, StaticFiles
 
-ROUTERS: Final[tuple[APIRouter, ...]] = (
-    home.router,
-    setup.router,
-    sign_in.router,
-    verification.router,
-    keys.router,
-    account.router,
-    users.router,
-    audit.router,
-)
+
+def _routers() -> Iterator[Router]:
+    """Those of all modules below `pages`, so that adding a page touches nothing that others touch."""
+    for found in pkgutil.walk_packages(pages.__path__, pages.__name__ + "."):
+        router = getattr(importlib.import_module(found.name), "router", None)
+        if isinstance(router, Router):
+            yield router
+
+
+ROUTERS: Final[tuple[Router, ...]] = tuple(_routers())
 _Handler = Callable[[Request, Exception], Awaitable[Response]]
 
 _FOR_PROGRAMS: Final = frozenset({"api", "v1", "healthz"})
@@ -32,7 +35,7 @@ _FOR_PROGRAMS: Final = frozenset({"api", "v1", "healthz"})
 
 def add_pages(app: FastAPI) -> None:
     for router in ROUTERS:
-        app.include_router(router)
+        router.take_in(app)
     app.mount(MOUNT, StaticFiles())
     as_before = cast(_Handler, app.exception_handlers[HTTPException])
     app.add_exception_handler(HTTPException, _or_page(as_before))

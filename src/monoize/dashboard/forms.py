@@ -1,11 +1,12 @@
 """Posted forms, read into the request bodies of the API: the same bounds, the same refusals.
 
 A `Form` is what a page is filled with: empty at first, and after a refusal with what was entered and what was
-wrong with it. Passwords are never among what it shows again: only `field` in templates/parts.html fills in.
+wrong with it. Passwords are never among what it shows again: only `field` in templates/components fills in.
 """
 
 import dataclasses
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl
 
@@ -79,16 +80,20 @@ async def read_form(request: Request) -> Form:
     return Form(dict(pairs))
 
 
-def checked(kind: type[Body], **values: Any) -> Body:
-    """A request body of the API made from what was entered, or a refusal that names each wrong field."""
+def checked(kind: type[Body], expected: Mapping[str, str] = MappingProxyType({}), /, **values: Any) -> Body:
+    """A request body of the API made from what was entered, or a refusal that names each wrong field.
+
+    `expected` says of a field what it takes, for those whose names are not known here.
+    """
     try:
         return kind.model_validate(values)
     except ValidationError as problem:
         errors = problem.errors(include_url=False, include_context=False)
-        raise invalid(**{str(error["loc"][0]): _sentence(error) for error in errors}) from None
+        raise invalid(**{str(error["loc"][0]): _sentence(error, expected) for error in errors}) from None
 
 
-def _sentence(error: Mapping[str, Any]) -> str:
+def _sentence(error: Mapping[str, Any], expected: Mapping[str, str]) -> str:
     if error["input"] is None:
         return "Fill this in."
-    return _EXPECTED.get(str(error["loc"][0]), "This cannot be used.")
+    name = str(error["loc"][0])
+    return expected.get(name) or _EXPECTED.get(name, "This cannot be used.")

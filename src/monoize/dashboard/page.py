@@ -9,7 +9,6 @@ from typing import Any, Final
 from urllib.parse import quote
 
 import structlog
-from fastapi import APIRouter
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.requests import Request
@@ -18,9 +17,10 @@ from starlette.responses import Response
 from monoize.base.errors import NotFound, Refusal, Unauthenticated
 from monoize.control.edge.house import house_of
 from monoize.control.edge.problem import InternalError
+from monoize.control.edge.routers import Router
 from monoize.control.edge.same_origin import check_same_origin
 from monoize.control.identity.api.entrance import forget_cookie
-from monoize.dashboard.render import render, see_other
+from monoize.dashboard.render import here, render, see_other
 
 log = structlog.get_logger("monoize.request")
 
@@ -50,15 +50,15 @@ class PageRoute(APIRoute):
         return page
 
 
-def page_router() -> APIRouter:
-    return APIRouter(route_class=PageRoute, include_in_schema=False)
+def page_router() -> Router:
+    return Router(route_class=PageRoute, include_in_schema=False)
 
 
 def refused(
     request: Request, refusal: Refusal, *, status: int | None = None, headers: Mapping[str, str] | None = None
 ) -> Response:
     """A page that says no and nothing else."""
-    return render(request, "refused.html", refusal=refusal, status=status, headers=headers)
+    return render(request, "layout/refused.html", refusal=refusal, status=status, headers=headers)
 
 
 def no_such_page() -> NotFound:
@@ -68,7 +68,7 @@ def no_such_page() -> NotFound:
 
 def _to_sign_in(request: Request) -> Response:
     """Ask who it is, and afterwards lead back to what was asked for. A cookie that is worth nothing goes."""
-    asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    asked = here(request)
     back = request.method == "GET" and asked != "/" and len(asked) <= NEXT_MOST
     answer = see_other(f"{SIGN_IN}?next={quote(asked, safe='/')}" if back else SIGN_IN)
     forget_cookie(request, answer)

@@ -34,8 +34,12 @@ class Person:
     def may(self, permission: Permission) -> bool:
         return self.call.principal.may(permission)
 
+    def whose(self, *, only_own: bool = False) -> str | None:
+        """Whose money and requests they look at. None is everybody's, for those who may read the ledger."""
+        return self.user_id if only_own or not self.may("ledger.read") else None
 
-async def _person(request: Request) -> Person:
+
+async def person_of(request: Request) -> Person:
     principal = await house_of(request).authenticator.authenticate(by_cookie(request))
     assert principal.user_id and principal.session_id
     call = Call(principal, request.state.request_id, request.state.ip)
@@ -46,12 +50,12 @@ async def _person(request: Request) -> Person:
 
 async def _visitor(request: Request) -> Person | None:
     try:
-        return await _person(request)
+        return await person_of(request)
     except (Unauthenticated, Forbidden, TooMany):
         return None
 
 
-PersonHere = Annotated[Person, Depends(_person)]
+PersonHere = Annotated[Person, Depends(person_of)]
 VisitorHere = Annotated[Person | None, Depends(_visitor)]
 
 

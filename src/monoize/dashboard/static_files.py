@@ -1,7 +1,8 @@
-"""Style sheet and icon. Their addresses carry a hash of their content, so browsers may keep them for a year."""
+"""Style sheets, scripts and icons. Addresses carry a hash of the content, so browsers may keep them for a year."""
 
 import functools
 import hashlib
+import re
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +23,17 @@ def _version(name: str) -> str:
 
 def address(name: str) -> str:
     return f"{MOUNT}/{name}?v={_version(name)}"
+
+
+def is_there(name: str) -> bool:
+    """Whether a file was fetched at set-up (`bin/assets`); pages work without those."""
+    return (_FOLDER / name).is_file()
+
+
+@functools.cache
+def icons() -> tuple[str, ...]:
+    """The names of what icons.svg holds."""
+    return tuple(re.findall(r'<symbol id="(\w+)"', (_FOLDER / "icons.svg").read_text()))
 
 
 class StaticFiles(staticfiles.StaticFiles):

@@ -15,5 +15,5 @@ class Above(Protocol):
         ...
 
     async def news(self, mark: str) -> EgressNews:
-        """Whether grants may have changed since that mark; an empty mark: since ever."""
+        """Whether grants may have changed since that mark, for which it may wait; an empty one: since ever."""
         ...

@@ -12,6 +12,7 @@ from typing import Final
 
 from monoize.base.errors import UsageLimitExceeded
 from monoize.contract.egress import EgressAsked, EgressGrant
+from monoize.contract.refusals import Stopped
 from monoize.egress.above import Above
 from monoize.egress.errors import NoMachine, ProxyAuthenticationRequired
 
@@ -35,6 +36,8 @@ class Admission:
         grant = await self.grant(asked)
         if grant is None:
             raise ProxyAuthenticationRequired
+        if grant.cut_off == "stopped":
+            raise Stopped
         if grant.cut_off == "usage_limit_exceeded":
             raise UsageLimitExceeded
         if grant.cut_off is not None or grant.machine_id is None:

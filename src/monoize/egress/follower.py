@@ -13,6 +13,7 @@ from monoize.egress.presence import Connection, Presence
 log = structlog.get_logger(__name__)
 
 EVERY_S: Final = 0.5
+"""Between two questions, of which each is answered when there is something to tell, or after a few seconds."""
 
 
 class Follower:

@@ -27,17 +27,12 @@ class Tunnel:
         client: Wire,
         target: Wire,
         on_over: Callable[[], None],
-        *,
-        idle_s: float = IDLE_S,
-        half_closed_s: float = HALF_CLOSED_S,
     ) -> None:
         self.moved_at = loop.time()
         self._loop = loop
         self._alarm = alarm
         self._ends = (client, target)
         self._on_over = on_over
-        self._idle_s = idle_s
-        self._half_closed_s = half_closed_s
         self._ended: set[Wire] = set()
         self._lost: set[Wire] = set()
 
@@ -89,7 +84,7 @@ class Tunnel:
     def _deadline(self) -> float:
         if self._lost:
             return self.moved_at + OUTSTANDING_S
-        return self.moved_at + (self._half_closed_s if self._ended else self._idle_s)
+        return self.moved_at + (HALF_CLOSED_S if self._ended else IDLE_S)
 
     def _other(self, wire: Wire) -> Wire:
         client, target = self._ends

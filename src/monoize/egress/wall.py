@@ -34,6 +34,8 @@ class Wall:
         self._mac = mac
         # What is set for others on this computer must not lead us to a proxy, which may be ourselves.
         self._client = httpx2.AsyncClient(
+            # Reading the authorities takes 50 ms of every start, and only https has a use for them.
+            verify=control_url.startswith("https:"),
             timeout=httpx2.Timeout(TIMEOUT_S, connect=CONNECT_S),
             limits=httpx2.Limits(max_connections=CONNECTIONS_MOST, max_keepalive_connections=4),
             trust_env=False,

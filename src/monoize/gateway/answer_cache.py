@@ -172,5 +172,7 @@ def _free_of_charge(job: Job) -> Charged:
             request_ip=exchange.ip,
             request_kind=job.dialect.name,
             cache_hit=True,
+            agent_record_id=job.agent_record_id,
+            decisions_json=job.decisions_json,
         ),
     )

@@ -5,7 +5,7 @@ It knows no database: keys, prices and channels come to it across the wall, and 
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from monoize.base.errors import Refusal, TooMany
 from monoize.base.ids import new_id
+from monoize.contract.grant import Grant
 from monoize.contract.snapshot import Snapshot
 from monoize.gateway import ceiling, errors, models, operations
 from monoize.gateway.bystanders import Bystanders
@@ -33,11 +34,11 @@ from monoize.gateway.facts import read_facts
 from monoize.gateway.job import Job
 from monoize.gateway.json_body import read_object, without
 from monoize.gateway.keys import Keys
-from monoize.gateway.models import Shape
+from monoize.gateway.models import PricedModel, Shape
 from monoize.gateway.protocol.messages.count import estimate_input_tokens
 from monoize.gateway.protocol.urp import is_conversation
-from monoize.gateway.redirects import meant
 from monoize.gateway.relay import Relay
+from monoize.gateway.routes import Route, Routes
 from monoize.infra.client_address import Network, client_address
 
 log = structlog.get_logger(__name__)
@@ -69,6 +70,9 @@ class Asked(NamedTuple):
     array: bool = False
 
 
+_ASKED: Final = {path: Asked(dialect) for path, dialect in _DIALECTS.items()}
+
+
 def is_ours(path: str) -> bool:
     return path.startswith(("/v1/", "/v1beta/", "/api/v1/", "/api/v1beta/"))
 
@@ -84,19 +88,26 @@ class Gateway:
         trusted: tuple[Network, ...] = (),
     ) -> None:
         self._keys = keys
+        self._routes = Routes(snapshot)
         self._relay = relay
         self.bystanders = bystanders
         self._snapshot = snapshot
         self._trusted = trusted
 
+    async def offers(self, key_digest: str, otherwise: Grant) -> Sequence[PricedModel]:
+        """What may be asked for with this key, or while nobody may use it with `otherwise`."""
+        grant = await self._keys.granted(key_digest) or otherwise
+        return models.priced(self._snapshot(), grant)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         peer = scope["client"][0] if scope.get("client") else None
         ip = client_address(peer, scope["headers"], self._trusted)
         exchange = Exchange(scope, receive, send, request_id=new_id(), ip=ip)
-        path = _PREFIX.sub("", exchange.path, count=1)
-        dialect = _dialect_of(path, exchange)
+        path = exchange.path if exchange.path in _ASKED else _PREFIX.sub("", exchange.path, count=1)
+        asked = _asked(path, exchange)
+        dialect = asked.dialect if asked else _dialect_of(path, exchange)
         try:
-            await self._answer(exchange, path)
+            await self._answer(exchange, path, asked)
         except CallerLeft:
             return
         except Refusal as refusal:
@@ -110,14 +121,15 @@ class Gateway:
         finally:
             self.bystanders.ended(dialect.name, exchange)
 
-    async def _answer(self, exchange: Exchange, path: str) -> None:
+    async def _answer(self, exchange: Exchange, path: str, asked: Asked | None) -> None:
+        if asked is not None and exchange.method == "POST":
+            job, route = await self._job(exchange, asked)
+            self.bystanders.begins(job)
+            await self._relay.serve(job, route)
+            return
         match exchange.method, path:
             case "POST", "/v1/messages/count_tokens":
                 await self._count(exchange)
-            case "POST", _ if asked := _asked(path, exchange):
-                job = await self._job(exchange, asked)
-                self.bystanders.begins(job)
-                await self._relay.serve(job)
             case "GET", "/v1/responses":
                 raise errors.WebsocketRequired
             case "GET" | "HEAD", "/v1/models" | "/v1beta/models":
@@ -129,7 +141,7 @@ class Gateway:
             case _:
                 raise errors.UnknownPath
 
-    async def _job(self, exchange: Exchange, asked: Asked) -> Job:
+    async def _job(self, exchange: Exchange, asked: Asked) -> tuple[Job, Route]:
         grant = await self._keys.grant(exchange)
         body = await exchange.body(BODY_MOST)
         name = asked.dialect.name
@@ -145,20 +157,21 @@ class Gateway:
             if is_conversation(name)
             else operations.read_facts(name, parsed)
         )
-        model, effort = meant(facts.model, grant, self._snapshot())
-        return Job(
+        route = self._routes.of(grant, facts.model, asked.dialect)
+        job = Job(
             exchange,
             asked.dialect,
             body=body,
             parsed=parsed,
             facts=facts,
             grant=grant,
-            model=model,
-            effort=effort,
+            model=route.model,
+            effort=route.effort,
             at_ms=time.time_ns() // 1_000_000,
             array=asked.array,
             form=form,
         )
+        return job, route
 
     async def _count(self, exchange: Exchange) -> None:
         await self._keys.grant(exchange)
@@ -167,8 +180,8 @@ class Gateway:
 
 
 def _asked(path: str, exchange: Exchange) -> Asked | None:
-    if dialect := _DIALECTS.get(path):
-        return Asked(dialect)
+    if asked := _ASKED.get(path):
+        return asked
     if found := _GEMINI.fullmatch(path):
         streams = found[2] == "streamGenerateContent"
         return Asked(GEMINI, found[1], streams, array=streams and exchange.query.get("alt") != "sse")
@@ -176,9 +189,7 @@ def _asked(path: str, exchange: Exchange) -> Asked | None:
 
 
 def _dialect_of(path: str, exchange: Exchange) -> Dialect:
-    """In whose words to refuse."""
-    if asked := _asked(path, exchange):
-        return asked.dialect
+    """In whose words to refuse what nobody serves, or to tell of models."""
     if path.startswith("/v1/messages") or b"anthropic-version" in exchange.headers:
         return MESSAGES
     return GEMINI if path.startswith("/v1beta/") or b"x-goog-api-key" in exchange.headers else CHAT
@@ -210,4 +221,4 @@ def _headers(refusal: Refusal) -> list[Header]:
     if isinstance(refusal, TooMany):
         return [(b"retry-after", b"%d" % refusal.retry_after_s)]
     # Both SDKs obey this before they look at the status: trying again would find the same.
-    return [(b"x-should-retry", b"false")] if refusal.status in (402, 403, 404) else []
+    return [(b"x-should-retry", b"false")] if refusal.status in (402, 403, 404, 409) else []

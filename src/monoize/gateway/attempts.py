@@ -9,6 +9,7 @@ from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
+from monoize.base.errors import Refusal
 from monoize.gateway.dialects import Seen
 from monoize.gateway.exchange import JSON_TYPE
 from monoize.gateway.job import Job
@@ -46,6 +47,16 @@ class CallerAtFault(Exception):
         self.content_type = content_type
 
 
+class Withheld(Exception):
+    """An answer has come that may not be passed on. What it used was used all the same."""
+
+    def __init__(self, refusal: Refusal, seen: Seen, protocol: urp.Protocol) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
+        self.seen = seen
+        self.protocol = protocol
+
+
 def at_fault(job: Job, failed: Failed, status: int) -> CallerAtFault:
     """In the caller's own words."""
     request_id = job.exchange.request_id
@@ -67,6 +78,17 @@ class Whole(msgspec.Struct, frozen=True):
     content_type: bytes
     seen: Seen
     protocol: urp.Protocol
+
+
+async def looked_through(job: Job, whole: Whole) -> Whole:
+    """As it may be told, where its content is judged in its own words: it is no conversation."""
+    reread = job.reread
+    if reread is None:
+        return whole
+    try:
+        return msgspec.structs.replace(whole, body=await job.unhurried(len(whole.body), lambda: reread(whole.body)))
+    except Refusal as refusal:
+        raise Withheld(refusal, whole.seen, whole.protocol) from refusal
 
 
 class Piece(NamedTuple):

@@ -1,21 +1,23 @@
 """The money of one request, and what is written down about it: what to hold, what it came to, how it went."""
 
+import fnmatch
 import functools
 import time
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from monoize.base.clock import utc_day
-from monoize.base.cost.costing import Costing, cost_of
+from monoize.base.cost.costing import Costing, cost_of, is_of_tokens
+from monoize.base.cost.sheet import Rates
 from monoize.base.cost.usage import Usage
 from monoize.base.ids import new_id
 from monoize.base.money import Multiplier, usd_of_nano
 from monoize.contract.budgets import key_budget, key_day_budget, key_month_budget, user_budget
-from monoize.contract.events import Charged, ProviderCall, RequestLog
+from monoize.contract.events import FOLLOWING, Charged, FailedCall, ProviderCall, RequestLog, ToolChoice
 from monoize.contract.grant import Grant
-from monoize.gateway import pricing
+from monoize.gateway import pricing, traits
 from monoize.gateway.dialects import Seen
 from monoize.gateway.errors import ModelUnpriced
 from monoize.gateway.job import Job
@@ -38,17 +40,25 @@ class Bill:
         self._job = job
         self._attempts = attempts
         self._facts = facts_with_rules(job, attempts)
-        bound = pricing.bound_of(attempts, self._facts)
+        bound = pricing.bound_of(attempts, self._facts, is_clamped=job.grant.is_clamped)
         if bound is None:
             raise ModelUnpriced
         self._bound = bound
         self._budgets = _budgets(job.grant, job.at_ms)
+        self._said = _said(job)
         self._id: str | None = None
+        # What it may cost at most, by what may be spent on one call.
+        self.most = bound.most
         self._held_nano = bound.most
         self._tried: list[dict[str, Any]] = []
+        # Those after which another one was made, and when the last one began and failed.
+        self._failed_calls: list[FailedCall] = []
+        self._tried_s = self._failed_s = 0.0
+        self._counted_tool_tokens: int | None = None
         self._seen: Seen | None = None
         self._protocol: urp.Protocol | None = None
         self._failure: Failed | None = LEFT
+        self._told: Usage | None = None
         self._is_sent = False
         self._first_byte_s: float | None = None
         self.attempt: Attempt | None = None
@@ -63,25 +73,51 @@ class Bill:
     def charge_usd(self) -> str:
         return usd_of_nano(self.charge_nano)
 
+    @property
+    def least(self) -> int:
+        return self._bound.least
+
+    def capped(self, most: int | None) -> None:
+        if most is not None:
+            self.most = min(self.most, most)
+
     def claims(self) -> list[Claim]:
         """None for what costs nothing whatever comes of it."""
-        if not self._bound.most:
+        if not self.most:
             return []
-        return [Claim(budget, self._bound.most, least=self._bound.least) for budget in self._budgets]
+        budgets = [*self._budgets, *(spend.budget for spend in self._job.spends if spend.binds)]
+        least, grant = min(self._bound.least, self.most), self._job.grant
+        debts = {user_budget(grant.user_id): grant.overdraft_nano}
+        return [Claim(budget, self.most, least=least, overdraft=debts.get(budget, 0)) for budget in budgets]
 
     def held(self, nano: int) -> None:
         """What could be held; where it is less than was asked for, the answer is cut to it."""
         self._held_nano = nano
         if nano < self._bound.most:
-            self._job.output_most = pricing.affordable_output(self._attempts, self._facts, nano)
+            affordable = pricing.affordable_output(self._attempts, self._facts, nano)
+            self._job.output_most = min(affordable, self._job.output_most or affordable)
 
     def floor(self) -> Charged:
         """What is charged if this process dies: the prompt, which has been read by then."""
         usage, costing = pricing.floor_of(self._attempts[0], self._facts)
-        return self._charged(new_id(), self._attempts[0], usage, costing, is_estimated=True, failure=STOPPED)
+        return self._charged(self.request_id, self._attempts[0], usage, costing, is_estimated=True, failure=STOPPED)
+
+    def so_far(self) -> Charged | None:
+        """The same, by what upstream has reported of an answer that is under way; None when that is nothing new."""
+        if self._seen is None or self._protocol is None or self.attempt is None:
+            return None
+        usage = pricing.usage_of(self._protocol, self._seen.report, self.attempt, self._facts)
+        if usage is None or usage == self._told:
+            return None
+        self._told = usage
+        costing = cost_of(usage, self.attempt.sheet)
+        return self._charged(self.request_id, self.attempt, usage, costing, is_estimated=True, failure=STOPPED)
 
     def tries(self, attempt: Attempt) -> None:
+        if self.attempt is not None and self._failure is not None:
+            self._failed_calls.append(self._failed_call(self.attempt, self._failure))
         self.attempt = attempt
+        self._tried_s = time.monotonic()
         self._is_sent = True
         self._tried.append({"channel": attempt.channel.id, "model": attempt.upstream_model})
 
@@ -89,6 +125,7 @@ class Bill:
         """This attempt, which therefore costs nothing."""
         self._is_sent = False
         self._failure = failed
+        self._failed_s = time.monotonic()
         self._tried[-1] |= {"status": failed.status, "code": failed.code}
 
     def sees(self, seen: Seen, protocol: urp.Protocol) -> None:
@@ -111,6 +148,8 @@ class Bill:
             return None
         # In the order in which requests end: so whoever watches them can read on from the last.
         self._id = self._id or new_id()
+        if self._job.overseer is not None:
+            self._job.overseer.concludes()
         usage, is_estimated = self._usage()
         costing = cost_of(usage, attempt.sheet) if usage else Costing((), 0, attempt.sheet.book, None, None)
         charged = self._charged(
@@ -120,7 +159,7 @@ class Bill:
             costing,
             is_estimated=is_estimated,
             failure=self._failure,
-            is_call=bool(usage),
+            is_failure=usage is None,
         )
         self.charge_nano = charged.charge_nano
         self._job.charged = charged
@@ -146,9 +185,10 @@ class Bill:
         *,
         is_estimated: bool,
         failure: Failed | None,
-        is_call: bool = True,
+        is_failure: bool = False,
     ) -> Charged:
-        job, cost_nano = self._job, costing.total_nano
+        job, cost_nano, rates = self._job, costing.total_nano, attempt.sheet.rates_for(usage)
+        follows = not is_failure and not attempt.markup_bp and is_of_tokens(usage, rates, attempt.sheet.book)
         # Where one rate of a known model is unknown, all that was held for it is taken.
         charge_nano = self._held_nano if cost_nano is None else pricing.charge(attempt, cost_nano)
         return Charged(
@@ -158,20 +198,29 @@ class Bill:
             at_ms=job.at_ms,
             charge_nano=charge_nano,
             api_key_id=job.grant.key_id,
-            budgets=dict.fromkeys(self._budgets, charge_nano),
+            budgets=self._charges(attempt, charge_nano),
             is_estimated=is_estimated or cost_nano is None,
             cost_nano=cost_nano,
-            breakdown=pricing.breakdown_json(costing, job.at_ms),
             log=self._log(attempt, usage, failure),
-            call=self._call(attempt, usage, costing) if is_call else None,
+            breakdown=FOLLOWING if follows else pricing.breakdown_json(costing, job.at_ms, attempt),
+            call=self._call(attempt, usage, costing, rates, is_failure=is_failure),
+            failed_calls=tuple(self._failed_calls),
         )
 
+    def _charges(self, attempt: Attempt, charge_nano: int) -> dict[str, int]:
+        charges = dict.fromkeys(self._budgets, charge_nano)
+        provider = attempt.channel.price_provider
+        for spend in self._job.spends:
+            is_counted = spend.provider is None or fnmatch.fnmatchcase(provider, spend.provider)
+            charges[spend.budget] = charge_nano if is_counted else 0
+        return charges
+
     def _log(self, attempt: Attempt, usage: Usage, failure: Failed | None) -> RequestLog:
-        exchange = self._job.exchange
-        first_byte_s = self._first_byte_s
+        job, exchange = self._job, self._job.exchange
+        first_byte_s, governed = self._first_byte_s, self._job.grant.governed
         return RequestLog(
-            model=self._job.facts.model,
-            is_stream=self._job.facts.stream,
+            model=job.facts.model,
+            is_stream=job.facts.stream,
             status="success" if failure is None else "error",
             provider_id=attempt.provider.id,
             channel_id=attempt.channel.id,
@@ -183,28 +232,94 @@ class Bill:
             cache_creation_tokens=usage.cache_write_tokens,
             reasoning_tokens=usage.reasoning_tokens,
             error_code=failure.code if failure else None,
-            error_message=failure.message[:MESSAGE_CHARS_MOST] if failure else None,
+            error_message=_message(failure, job.grant) if failure else None,
             error_http_status=failure.status if failure else None,
             duration_ms=_ms(time.monotonic() - exchange.started_s),
             ttfb_ms=_ms(first_byte_s - exchange.started_s) if first_byte_s is not None else None,
             request_ip=exchange.ip,
-            request_kind=self._job.dialect.name,
-            tried_providers_json=_encoder.encode(self._tried).decode(),
-            cache_hit=self._job.cache_hit,
+            request_kind=job.dialect.name,
+            tried_providers_json=_encoder.encode(self._tried).decode() if self._tried else "[]",
+            cache_hit=job.cache_hit,
+            agent_record_id=governed.config_id if governed is not None else None,
+            decisions_json=job.decisions_json if job.decisions else None,
         )
 
-    def _call(self, attempt: Attempt, usage: Usage, costing: Costing) -> ProviderCall:
+    def _call(
+        self, attempt: Attempt, usage: Usage, costing: Costing, rates: Rates, *, is_failure: bool
+    ) -> ProviderCall:
+        job, said, governed = self._job, self._said, self._job.grant.governed
         served = self._seen.model if self._seen else None
         return ProviderCall(
             provider=attempt.channel.price_provider,
             model=(served or attempt.upstream_model)[:191],
             usage=usage,
-            rates=attempt.sheet.rates_for(usage),
+            rates=rates,
             book=costing.book,
-            neurons=next((line for line in costing.lines if line.item == "neurons"), None),
-            tenant_id=self._job.grant.tenant_id,
-            agent_id=self._job.grant.agent_id,
+            neurons=costing.neurons,
+            estimate_nano=self._held_nano,
+            tenant_id=job.grant.tenant_id,
+            session_id=said.session_id,
+            agent_id=job.grant.agent_id,
+            tool_choice=said.tool_choice,
+            trace_id=job.trace.trace_id,
+            span_id=job.trace.span_id,
+            cache_breakpoints=said.breakpoints,
+            is_cached_by_rule=self._facts.writes_cache and not job.facts.writes_cache,
+            is_failure=is_failure,
+            config_id=governed.config_id if governed else None,
+            config_version=governed.config_version if governed else None,
+            role_name=governed.policy.role_name if governed else None,
+            agent_email=governed.policy.user_email if governed else None,
+            machine_id=job.grant.machine_id,
+            tool_tokens=self._tool_tokens(),
         )
+
+    def _tool_tokens(self) -> int:
+        """Counted once."""
+        if self._counted_tool_tokens is None:
+            self._counted_tool_tokens = traits.tool_tokens_of(self._job.parsed)
+        return self._counted_tool_tokens
+
+    def _failed_call(self, attempt: Attempt, failure: Failed) -> FailedCall:
+        began_ms = _ms(self._tried_s - self._job.exchange.started_s)
+        return FailedCall(
+            provider=attempt.channel.price_provider,
+            model=attempt.upstream_model[:191],
+            at_ms=self._job.at_ms + began_ms,
+            duration_ms=_ms(self._failed_s - self._tried_s),
+            provider_id=attempt.provider.id,
+            channel_id=attempt.channel.id,
+            status=failure.status,
+            code=failure.code,
+        )
+
+
+class _Said(NamedTuple):
+    """What telemetry keeps of a request."""
+
+    session_id: str | None
+    tool_choice: ToolChoice | None
+    breakpoints: int | None
+
+
+def _said(job: Job) -> _Said:
+    protocol, body = job.dialect.name, job.parsed
+    return _Said(
+        traits.session_of(job.exchange.headers, body),
+        traits.tool_choice_of(protocol, body),
+        traits.breakpoints_of(protocol, body, is_marked=job.facts.writes_cache),
+    )
+
+
+def _message(failure: Failed, grant: Grant) -> str:
+    """Providers repeat what they were sent, now and then."""
+    if grant.governed is None:
+        return failure.message[:MESSAGE_CHARS_MOST]
+    # Dozens of patterns, for which no start has to wait.
+    from monoize.gateway.govern.written import redaction
+
+    redacted = redaction(grant.governed)
+    return (redacted(failure.message) if redacted else failure.message)[:MESSAGE_CHARS_MOST]
 
 
 def _budgets(grant: Grant, at_ms: int) -> list[str]:

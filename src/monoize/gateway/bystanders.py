@@ -15,19 +15,26 @@ from monoize.gateway.exchange import Exchange
 from monoize.gateway.health import Health
 from monoize.gateway.job import Job
 from monoize.gateway.metrics import Metrics
+from monoize.gateway.otel.exporter import Exporter
 from monoize.gateway.recording import Recording
 
 
 class Bystanders:
-    """`captures` is None where the operator has not switched them on."""
+    """`captures` and `exporter` are None where the operator has not switched them on."""
 
     def __init__(
-        self, cache: AnswerCache, captures: Captures | None, health: Health, snapshot: Callable[[], Snapshot]
+        self,
+        cache: AnswerCache,
+        captures: Captures | None,
+        health: Health,
+        snapshot: Callable[[], Snapshot],
+        exporter: Exporter | None = None,
     ) -> None:
         self._cache = cache
         self._captures = captures
         self._health = health
         self._snapshot = snapshot
+        self._exporter = exporter
         self._metrics = Metrics()
         # By the id of the request, in the order in which they came.
         self._under_way: dict[str, tuple[Job, Recording | None]] = {}
@@ -46,6 +53,8 @@ class Bystanders:
             self._cache.ended(job)
         if recording is not None and self._captures is not None:
             self._captures.ended(recording)
+        if job is not None and self._exporter is not None:
+            self._exporter.ended(exchange, job)
 
     def under_way(self) -> Sequence[UnderWay]:
         return [_told(job) for job, _ in self._under_way.values()]
@@ -66,6 +75,8 @@ class Bystanders:
             written, dropped = self._captures.written, self._captures.dropped
             yield from single("captures_written_total", "counter", "Captures that were written.", written)
             yield from single("captures_dropped_total", "counter", "Captures that could not be.", dropped)
+        if self._exporter is not None:
+            yield from self._exporter.figures()
 
     def _resting(self, snapshot: Snapshot) -> Iterator[str]:
         yield head("channel_resting", "gauge", "1 while a channel, or a model on it, is left alone after failures.")

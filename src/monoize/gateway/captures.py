@@ -17,6 +17,7 @@ import structlog
 
 from monoize.contract.captures import SUFFIX
 from monoize.contract.events import Charged
+from monoize.contract.gates.telling import level_of
 from monoize.gateway.job import Job
 from monoize.gateway.recording import Recording, document_of
 
@@ -49,7 +50,10 @@ class Captures:
         self.dropped = 0
 
     def begins(self, job: Job) -> Recording | None:
-        return None if job.grant.capture == "off" else Recording(job, self.grants_room)
+        governed = job.grant.governed
+        if job.grant.capture == "off" or (governed is not None and level_of(governed.policy) != "metadata"):
+            return None
+        return Recording(job, self.grants_room)
 
     def ended(self, recording: Recording) -> None:
         job = recording.job

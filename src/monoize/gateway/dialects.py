@@ -42,6 +42,9 @@ class Seen(Protocol):
 
 class Watcher(Seen, Protocol):
     def see(self, event: str | None, data: bytes) -> None: ...
+    def hears_words(self, event: str | None, data: bytes) -> bool:
+        """Whether it is some more words and nothing else, and is noted as such; else it is still to be seen."""
+        ...
 
 
 class StreamDecoder(Protocol):
@@ -58,7 +61,7 @@ def untold(*_: Any, **__: Any) -> NoReturn:
     raise BadRequest("This is told in no other protocol, and not as a stream.")
 
 
-class Dialect(msgspec.Struct, frozen=True, kw_only=True):
+class Dialect(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     name: urp.Protocol
     decode_request: Callable[[Json], Request] = untold
     encode_request: Callable[..., Json | Form] = untold

@@ -17,6 +17,7 @@ from monoize.gateway.protocol.chat.usage import write_usage
 from monoize.gateway.protocol.urp import Done, Failed, Json, ReasoningDelta, Request, Response, TextDelta
 from monoize.gateway.selection import Attempt
 from monoize.gateway.transforms.passage import Passage, passage_of
+from monoize.gateway.transforms.retelling import calls_in, failure_of
 
 REFUSED: Final = "This is refused, as it was asked for."
 
@@ -35,19 +36,22 @@ class EchoSeen(msgspec.Struct):
 async def whole(job: Job, attempt: Attempt) -> Whole:
     passage = await passage_of(job, attempt, CHAT)
     request = passage.request or echo_operations.asked(job)
+    job.leaving()
     orders = _orders(job, request)
     # As long as its stream would take.
     await asyncio.sleep(orders.slow_ms / 1000)
     if not job.dialect.is_conversation:
         return echo_operations.answered(job, request)
-    response = passage.heard(echo.answer(request, job.naming))
+    answer = echo.answer(request, job.naming)
+    response = await passage.heard(job, answer, _seen(answer), "chat", size=_seen(answer).output_chars)
     told = passage.told(job.dialect.written(response, job.naming, job.request))
-    return Whole(_encoder.encode(told), JSON_TYPE, _seen(response), "chat")
+    return Whole(_encoder.encode(told), JSON_TYPE, _seen(answer), "chat")
 
 
 async def stream(job: Job, attempt: Attempt) -> "EchoStream":
     passage = await passage_of(job, attempt, CHAT)
     request = passage.request or job.request
+    job.leaving()
     return EchoStream(job, passage, request, _orders(job, request))
 
 
@@ -63,7 +67,7 @@ class EchoStream:
         self.failure: Failed | None = None
 
     async def pieces(self) -> AsyncIterator[Piece]:
-        encoder, retold = self._passage.encoder(self._job, CHAT), self._passage.chain()
+        encoder, chain = self._passage.encoder(self._job, CHAT), self._passage.chain()
         for event in echo.events(self._request, self._job.naming):
             match event:
                 case TextDelta(text=text) | ReasoningDelta(text=text):
@@ -77,8 +81,14 @@ class EchoStream:
                     self.failure = event
                 case _:
                     pass
-            data = b"".join([encoder.encode(told) for told in retold(event)])
-            yield Piece(data, isinstance(event, Done | Failed))
+            await self._job.expects(calls_in([event]))
+            data = b"".join([encoder.encode(told) for told in (chain.feed(event) if chain else (event,))])
+            refusal = chain.refusal if chain else None
+            if refusal is not None:
+                self.failure = failure_of(refusal)
+            yield Piece(data, refusal is not None or isinstance(event, Done | Failed))
+            if refusal is not None:
+                return
 
     async def close(self) -> None:
         """Nothing is open."""

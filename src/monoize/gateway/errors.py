@@ -70,6 +70,62 @@ class ModelUnpriced(errors.Forbidden):
     hint = "An operator sets its price with `monoize prices set`."
 
 
+class PiiBlocked(errors.Invalid):
+    """There is personal data in this that may not pass."""
+
+    code = "pii_blocked"
+    hint = "Leave out what `types` names."
+
+
+class FastNotAllowed(errors.Forbidden):
+    """This agent may not use the fast mode of models."""
+
+    code = "fast_not_allowed"
+
+
+class InferenceGeoRequired(errors.Forbidden):
+    """This agent may have models run in certain places only."""
+
+    code = "inference_geo_required"
+
+
+class ModelCapabilityMissing(errors.Invalid):
+    """This agent may use only models that can do what its record requires."""
+
+    code = "model_capability_missing"
+
+
+class ToolLoopLimit(errors.Conflict):
+    """The model has called tools as often as this agent lets it before its user speaks again."""
+
+    code = "tool_loop_limit"
+
+
+class EffortNotAllowed(errors.Forbidden):
+    """This agent may not have models think that hard."""
+
+    code = "effort_not_allowed"
+
+
+class LongContextNotAllowed(errors.Forbidden):
+    """This agent may not send requests that are so long that they are dearer."""
+
+    code = "long_context_not_allowed"
+    hint = "Send less, or have `allow_long_context` set in the cost policy of its record."
+
+
+class WebSearchesNotAllowed(errors.Forbidden):
+    """This agent may not let a model search the web so often."""
+
+    code = "web_searches_not_allowed"
+
+
+class CallCostCap(errors.PaymentRequired):
+    """This request may cost more than one of this agent may."""
+
+    code = "call_cost_cap"
+
+
 class KeyTooFast(errors.TooMany):
     """This API key has reached its limit."""
 

@@ -7,7 +7,7 @@ the caller is still there is known only by listening, unless the server tells.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 from urllib.parse import parse_qsl
 
 from starlette.types import Message, Receive, Scope, Send
@@ -34,6 +34,15 @@ class Presence(Protocol):
     def whole_body(self) -> bytes | None:
         """All of the body, if it is here and nobody has read of it."""
 
+    async def say(self, status: int, headers: Sequence[Header], body: bytes) -> None:
+        """All of an answer."""
+
+    def takes_more(self) -> bool:
+        """Whether the caller is there, and takes what it is told."""
+
+    def say_more(self, chunk: bytes) -> None:
+        """A part of an answer that has begun and goes on."""
+
     def when_left(self, call: Callable[[], None] | None) -> None:
         """`call` is called once the caller has hung up; None: it need not be any more."""
 
@@ -41,14 +50,30 @@ class Presence(Protocol):
 EXTENSION: Final = "monoize.presence"
 
 
+class Insider(NamedTuple):
+    """Who asks from within this process, as the extension `INSIDER`; nothing that comes over a wire can say this.
+
+    They show no key: `key_digest` says whose request it is. The request will be known by `request_id`.
+    """
+
+    key_digest: str
+    request_id: str
+
+
+INSIDER: Final = "monoize.insider"
+
+
 class Exchange:
     def __init__(self, scope: Scope, receive: Receive, send: Send, *, request_id: str, ip: str | None) -> None:
-        self.request_id = request_id
+        extensions: Mapping[str, Any] = scope.get("extensions", {})
+        self.insider: Insider | None = extensions.get(INSIDER)
+        self.request_id = self.insider.request_id if self.insider else request_id
         self.ip = ip
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.headers: Mapping[bytes, bytes] = dict(scope["headers"])
-        self.query = _query(scope["query_string"].decode("latin-1"))
+        query = scope["query_string"]
+        self.query: Mapping[str, str] = _query(query.decode("latin-1")) if query else {}
         self.started_s = time.monotonic()
         # When the answer began, and for how long we had nothing to do until then but to wait for others.
         self.began_s = 0.0
@@ -56,9 +81,10 @@ class Exchange:
         self.has_begun = False
         self.is_over = False
         self.status = 0
+        self._is_overheard = False
         self._receive = receive
         self._send = send
-        self._presence: Presence | None = scope.get("extensions", {}).get(EXTENSION)
+        self._presence: Presence | None = extensions.get(EXTENSION)
 
     def header(self, name: bytes) -> str | None:
         value = self.headers.get(name)
@@ -66,6 +92,7 @@ class Exchange:
 
     def overheard_by(self, listener: Callable[[Mapping[str, Any]], None]) -> None:
         """Tells every message of the answer to `listener` too, before it is sent."""
+        self._is_overheard = True
         send = self._send
 
         async def told_to_both(message: Message) -> None:
@@ -154,19 +181,34 @@ class Exchange:
 
     async def answer(self, status: int, body: bytes, headers: Iterable[Header] = ()) -> None:
         """A whole answer at once."""
-        await self.begin(status, [*headers, (b"content-length", b"%d" % len(body))])
-        await self.finish(body)
+        sized = [*headers, (b"content-length", b"%d" % len(body))]
+        if self.presence is None:
+            await self.begin(status, sized)
+            await self.finish(body)
+            return
+        every = self._begins(status, sized)
+        self.is_over = True
+        await self.presence.say(status, every, body)
 
     async def begin(self, status: int, headers: Iterable[Header]) -> None:
+        every = self._begins(status, headers)
+        await self._send({"type": "http.response.start", "status": status, "headers": every})
+
+    def _begins(self, status: int, headers: Iterable[Header]) -> Sequence[Header]:
+        """All headers of the answer."""
         self.has_begun = True
         self.began_s = time.monotonic()
         self.status = status
         id = self.request_id.encode()
-        every: Sequence[Header] = ((b"x-request-id", id), (b"request-id", id))
-        await self._send({"type": "http.response.start", "status": status, "headers": [*headers, *every]})
+        return [*headers, (b"x-request-id", id), (b"request-id", id)]
 
     async def write(self, chunk: bytes) -> None:
         await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
+
+    @property
+    def presence(self) -> Presence | None:
+        """To be told the answer past everybody; None where somebody has to hear it on its way."""
+        return None if self._is_overheard else self._presence
 
     async def finish(self, chunk: bytes = b"") -> None:
         self.is_over = True

@@ -20,6 +20,9 @@ TOKENS_PER_MEDIUM: Final = 3_000
 TOKENS_OF_FRAME: Final = 50
 """What a protocol puts around a prompt."""
 SEARCHES_MOST: Final = 10
+_SEARCHES: Final = frozenset(
+    ("googleSearch", "google_search", "googleSearchRetrieval", "google_search_retrieval", "enterpriseWebSearch")
+)
 OUTPUT_MOST: Final = 1_000_000
 CHOICES_MOST: Final = 128
 
@@ -66,7 +69,7 @@ def read_facts(protocol: Protocol, body: Json, *, model: str | None = None, stre
         writes_cache=protocol == "messages" and _mentions(body, "cache_control"),
         fast=body.get("speed") == "fast",
         us_only=body.get("inference_geo") == "us",
-        web_searches=_searches(body.get("tools")),
+        web_searches=_searches(body),
     )
 
 
@@ -147,12 +150,13 @@ def _mentions(body: Any, name: str) -> bool:
     return False
 
 
-def _searches(tools: Any) -> int:
+def _searches(body: Json) -> int:
     """How many searches the model may make by itself."""
-    found = 0
+    found = 0 if body.get("web_search_options") is None else SEARCHES_MOST
+    tools = body.get("tools")
     for tool in tools if isinstance(tools, list) else ():
         if isinstance(tool, dict) and (
-            str(tool.get("type", "")).startswith("web_search") or "googleSearch" in tool or "google_search" in tool
+            str(tool.get("type", "")).startswith("web_search") or not _SEARCHES.isdisjoint(tool)
         ):
             uses = tool.get("max_uses")
             found += uses if type(uses) is int and 0 <= uses <= SEARCHES_MOST else SEARCHES_MOST

@@ -58,7 +58,7 @@ class Handover:
 
     async def run(self) -> None:
         """What the clock calls: hand over everything that waits, unless the books were away a moment ago."""
-        if time.monotonic() < self._rests_until_s:
+        if not self._spool.has_finished or time.monotonic() < self._rests_until_s:
             return
         try:
             await self.post_all()

@@ -1,7 +1,8 @@
 """Channels that are asked over HTTP, in their own protocol or the caller's."""
 
-from collections.abc import Sequence
-from typing import Final
+import functools
+from collections.abc import Awaitable, Sequence
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -38,10 +39,11 @@ from monoize.gateway.protocol.images.request_out import images_of
 from monoize.gateway.protocol.replicate.prediction import place_of
 from monoize.gateway.protocol.urp import Failed, Json, Response
 from monoize.gateway.selection import Attempt
-from monoize.gateway.transforms.passage import Passage, passage_of
+from monoize.gateway.transforms.passage import Passage, passage_of, passes_as_it_is
 from monoize.gateway.upstream.client import Answer, Client
 from monoize.gateway.upstream.errors import UpstreamProblem
 from monoize.gateway.upstream.outside import Outside
+from monoize.gateway.upstream.request import begun_head, ended_head
 from monoize.gateway.upstream.target import Target
 from monoize.gateway.whole_stream import WholeStream
 
@@ -51,9 +53,20 @@ USER_AGENT: Final = b"monoize"
 GOOD: Final = frozenset((200, 201, 202))
 PASSING: Final = frozenset((408, 409, 425, 429))
 GATEWAY_TIMEOUT: Final = 504
+WAYS_MOST: Final = 1_024
 
 _encoder: Final = msgspec.json.Encoder()
 _decoder: Final = msgspec.json.Decoder()
+
+
+class _Way(NamedTuple):
+    """How a channel is asked: all of it that no request changes."""
+
+    target: Target
+    method: str
+    address: str
+    headers: Sequence[Header]
+    head: bytes
 
 
 class HttpChannels:
@@ -63,33 +76,35 @@ class HttpChannels:
 
     async def whole(self, job: Job, attempt: Attempt) -> Whole:
         dialect = _dialect_of(job, attempt)
+        if passes_as_it_is(job, attempt, dialect):
+            answer = await self._pass(job, attempt, dialect)
+            body = await _whole_of(job, answer)
+            return Whole(body, answer.header(b"content-type") or JSON_TYPE, _seen(job, dialect, body), dialect.name)
         passage = await passage_of(job, attempt, dialect, self._outside.fetch)
         if passage.stream and dialect.is_conversation:
             return await self._gathered(job, attempt, dialect, passage)
         body, content_type = await self._read(job, attempt, dialect, passage)
-        return _as_whole(job, dialect, body, content_type, passage)
+        return await _as_whole(job, dialect, body, content_type, passage)
 
     async def stream(self, job: Job, attempt: Attempt) -> Stream:
         dialect = _dialect_of(job, attempt)
+        if dialect.is_conversation and passes_as_it_is(job, attempt, dialect):
+            return await _opened(HttpStream(job, dialect, await self._pass(job, attempt, dialect)))
         passage = await passage_of(job, attempt, dialect, self._outside.fetch)
         if not (dialect.is_conversation and passage.stream):
             body, _ = await self._read(job, attempt, dialect, passage)
             seen = _seen(job, dialect, body)
-            response = passage.heard(_understood(dialect, body))
+            response = await passage.heard(job, _understood(dialect, body), seen, dialect.name, size=len(body))
             return WholeStream(passage.encoder(job, dialect), response, seen, dialect.name)
-        stream = HttpStream(job, dialect, await self._send(job, attempt, dialect, passage), passage)
-        try:
-            await stream.open()
-        except BaseException:
-            await stream.close()
-            raise
-        return stream
+        return await _opened(HttpStream(job, dialect, await self._send(job, attempt, dialect, passage), passage))
 
     async def _gathered(self, job: Job, attempt: Attempt, dialect: Dialect, passage: Passage) -> Whole:
         """A stream, for a caller who wants it whole."""
         gathering = Gathering(job, dialect, await self._send(job, attempt, dialect, passage))
         response = await job.exchange.waits_for(gathering.response())
-        return _written(job, dialect, passage.heard(response), gathering.seen, passage)
+        seen = gathering.seen
+        response = await passage.heard(job, response, seen, dialect.name, size=seen.output_chars)
+        return _written(job, dialect, response, seen, passage)
 
     async def _read(self, job: Job, attempt: Attempt, dialect: Dialect, passage: Passage) -> tuple[bytes, bytes]:
         """(a whole answer, its type)"""
@@ -98,11 +113,16 @@ class HttpChannels:
         answer = await self._send(job, attempt, dialect, passage)
         return await _whole_of(job, answer), answer.header(b"content-type") or JSON_TYPE
 
+    def _pass(self, job: Job, attempt: Attempt, dialect: Dialect) -> Awaitable[Answer]:
+        """To a channel that speaks as the caller does, in the caller's words."""
+        model = attempt.upstream_model
+        way = _way(dialect, attempt, model, job.content_type, stream=job.facts.stream)
+        return self._ask(job, attempt, dialect, way, job.own_words(model))
+
     async def _send(self, job: Job, attempt: Attempt, dialect: Dialect, passage: Passage) -> Answer:
-        where = address(dialect, attempt.channel.base_url, passage.model, stream=passage.stream)
         body, content_type = _request_body(job, dialect, passage)
-        headers = _headers(job, dialect, attempt, content_type)
-        return await self._ask(job, attempt, dialect, "POST", where, headers, body)
+        way = _way(dialect, attempt, passage.model, content_type, stream=passage.stream)
+        return await self._ask(job, attempt, dialect, way, body)
 
     async def _predicted(self, job: Job, attempt: Attempt, passage: Passage) -> bytes:
         place = place_of(passage.model)
@@ -110,31 +130,22 @@ class HttpChannels:
             failed = Failed(message="Replicate names no model like that.", code="channel_model_unfit")
             raise AttemptFailed(failed, is_passing=False)
         asked, content_type = _request_body(job, REPLICATE, passage)
-        headers = _headers(job, REPLICATE, attempt, content_type)
+        headers = _standing_headers(REPLICATE, attempt, content_type)
 
         async def ask(method: str, path: str, body: bytes = b"", *more: Header) -> bytes:
-            where = endpoint(attempt.channel.base_url, path)
-            answer = await self._ask(job, attempt, REPLICATE, method, where, [*headers, *more], body)
-            return await _whole_of(job, answer)
+            way = _way_to(endpoint(attempt.channel.base_url, path), method, (*headers, *more))
+            return await _whole_of(job, await self._ask(job, attempt, REPLICATE, way, body))
 
         patience_s = attempt.provider.timeouts.first_byte_ms / 1000
         return await predictions.ended(job.exchange, ask, place, asked, patience_s=patience_s)
 
-    async def _ask(
-        self,
-        job: Job,
-        attempt: Attempt,
-        dialect: Dialect,
-        method: str,
-        where: str,
-        headers: Sequence[Header],
-        body: bytes,
-    ) -> Answer:
+    async def _ask(self, job: Job, attempt: Attempt, dialect: Dialect, way: _Way, body: bytes) -> Answer:
         """The head of a good answer; its body is still to come."""
-        target, path = Target.of(where)
+        headers = _own_headers(job, dialect)
         if job.witness is not None:
-            job.witness.sent(attempt, method, target.origin + path, headers, body)
-        sent = self._client.send(target, method, path, headers, body, attempt.provider.timeouts)
+            job.witness.sent(attempt, way.method, way.address, (*way.headers, *headers), body)
+        head = ended_head(way.head, way.method, headers, len(body))
+        sent = self._client.send_head(way.target, head, body, attempt.provider.timeouts, leaving=job.leaving)
         try:
             answer = await job.exchange.waits_for(sent)
             if job.witness is not None:
@@ -178,14 +189,42 @@ def _dialect_of(job: Job, attempt: Attempt) -> Dialect:
     return dialect
 
 
-def _headers(job: Job, dialect: Dialect, attempt: Attempt, content_type: bytes) -> Sequence[Header]:
-    headers = [(b"content-type", content_type), (b"user-agent", USER_AGENT)]
+@functools.lru_cache(WAYS_MOST)
+def _way(dialect: Dialect, attempt: Attempt, model: str, content_type: bytes, *, stream: bool) -> _Way:
+    where = address(dialect, attempt.channel.base_url, model, stream=stream)
+    return _way_to(where, "POST", _standing_headers(dialect, attempt, content_type))
+
+
+def _way_to(where: str, method: str, headers: Sequence[Header]) -> _Way:
+    target, path = Target.of(where)
+    return _Way(target, method, target.origin + path, headers, begun_head(target, method, path, headers))
+
+
+def _standing_headers(dialect: Dialect, attempt: Attempt, content_type: bytes) -> Sequence[Header]:
+    return (
+        (b"content-type", content_type),
+        (b"user-agent", USER_AGENT),
+        *credential_headers(dialect, attempt.channel.credential),
+    )
+
+
+def _own_headers(job: Job, dialect: Dialect) -> Sequence[Header]:
+    headers = job.trace.headers
     if dialect.name == "messages":
         told = job.told_anthropic if dialect is job.dialect else []
         headers += told
         if not any(name == b"anthropic-version" for name, _ in told):
             headers.append((b"anthropic-version", ANTHROPIC_VERSION))
-    return headers + credential_headers(dialect, attempt.channel.credential)
+    return headers
+
+
+async def _opened(stream: HttpStream) -> HttpStream:
+    try:
+        await stream.open()
+    except BaseException:
+        await stream.close()
+        raise
+    return stream
 
 
 def _request_body(job: Job, dialect: Dialect, passage: Passage) -> tuple[bytes, bytes]:
@@ -205,11 +244,12 @@ def _request_body(job: Job, dialect: Dialect, passage: Passage) -> tuple[bytes, 
     return _encoder.encode(passage.sent(wire)), JSON_TYPE
 
 
-def _as_whole(job: Job, dialect: Dialect, body: bytes, content_type: bytes, passage: Passage) -> Whole:
+async def _as_whole(job: Job, dialect: Dialect, body: bytes, content_type: bytes, passage: Passage) -> Whole:
     seen = _seen(job, dialect, body)
     if dialect is job.dialect and not passage.retells:
         return Whole(body, content_type, seen, dialect.name)
-    return _written(job, dialect, passage.heard(_understood(dialect, body)), seen, passage)
+    response = await passage.heard(job, _understood(dialect, body), seen, dialect.name, size=len(body))
+    return _written(job, dialect, response, seen, passage)
 
 
 def _written(job: Job, dialect: Dialect, response: Response, seen: Seen, passage: Passage) -> Whole:

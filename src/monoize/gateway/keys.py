@@ -39,13 +39,7 @@ class Keys:
         self._asked: dict[str, asyncio.Lock] = {}
 
     async def grant(self, exchange: Exchange) -> Grant:
-        key = shown_key(exchange)
-        if key is None:
-            raise KeyMissing
-        least, most = _KEY_CHARS
-        if not (least <= len(key) <= most and key.isascii() and key.isprintable()):
-            raise InvalidKey
-        found = await self._grant(hashlib.sha256(key.encode()).hexdigest())
+        found = await self.granted(_digest(exchange))
         if found is None or (
             found.expires_at_ms is not None and found.expires_at_ms <= time.time_ns() // 1_000_000
         ):
@@ -59,7 +53,8 @@ class Keys:
         self._generation += 1
         self._known.clear()
 
-    async def _grant(self, digest: str) -> Grant | None:
+    async def granted(self, digest: str) -> Grant | None:
+        """What the key of this digest may do; None if nobody may use it now."""
         known = self._known.get(digest)
         good_for_s = REMEMBERED_S if digest in self._asked else FRESH_S
         if known and time.monotonic() - known[1] < good_for_s:
@@ -76,6 +71,10 @@ class Keys:
     async def _ask(self, digest: str) -> Grant | None:
         generation, asked_s = self._generation, time.monotonic()
         found = await self._grants.grant(digest)
+        known = self._known.get(digest)
+        if known and known[0] == found:
+            # What was found out for it once stays known.
+            found = known[0]
         # A revocation that came while we asked must not be undone by the answer.
         if generation == self._generation:
             self._known[digest] = found, asked_s
@@ -83,6 +82,18 @@ class Keys:
             if len(self._known) > REMEMBERED_MOST:
                 self._known.popitem(last=False)
         return found
+
+
+def _digest(exchange: Exchange) -> str:
+    if exchange.insider is not None:
+        return exchange.insider.key_digest
+    key = shown_key(exchange)
+    if key is None:
+        raise KeyMissing
+    least, most = _KEY_CHARS
+    if not (least <= len(key) <= most and key.isascii() and key.isprintable()):
+        raise InvalidKey
+    return hashlib.sha256(key.encode()).hexdigest()
 
 
 def shown_key(exchange: Exchange) -> str | None:

@@ -1,12 +1,11 @@
 """How fast a key may ask: requests and tokens a minute, and how many at once; and what its caller is told of it."""
 
 import math
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 
-from monoize.base.ids import new_id
 from monoize.contract.grant import Grant
 from monoize.gateway.errors import KeyTooFast
+from monoize.gateway.job import Job
 from monoize.infra.paces import MINUTE_S, MemoryPaces, Paces, Share, TooFast, TooMany
 
 Header = tuple[bytes, bytes]
@@ -16,25 +15,22 @@ class Limits:
     def __init__(self, paces: Paces | None = None) -> None:
         self._paces = paces or MemoryPaces()
 
-    @asynccontextmanager
-    async def admitted(self, grant: Grant, tokens: int) -> AsyncIterator[list[Header]]:
-        """Counts a request of about so many tokens while it lasts; the headers that tell what is left."""
-        shares, at_once = _shares(grant, tokens), grant.concurrent_most
+    async def admits(self, job: Job) -> list[Header]:
+        """Counts it until it is `over`; the headers that tell what is left."""
+        shares, at_once = _shares(job.grant, job.facts.input_tokens), job.grant.concurrent_most
         if not shares and at_once is None:
-            yield []
-            return
-        id = new_id()
-        match await self._paces.take(grant.key_id, id, shares, at_once=at_once):
+            return []
+        match await self._paces.take(job.grant.key_id, job.exchange.request_id, shares, at_once=at_once):
             case TooMany():
                 raise KeyTooFast("This API key has as many requests under way as it may.", retry_after_s=1)
             case TooFast(wait_s):
                 raise KeyTooFast(retry_after_s=math.ceil(wait_s))
             case taken:
-                try:
-                    yield [header for name in shares for header in _told(name, shares[name], taken.left[name])]
-                finally:
-                    if at_once is not None:
-                        await self._paces.give_back(grant.key_id, id)
+                return [header for name in shares for header in _told(name, shares[name], taken.left[name])]
+
+    async def over(self, job: Job) -> None:
+        if job.grant.concurrent_most is not None:
+            await self._paces.give_back(job.grant.key_id, job.exchange.request_id)
 
 
 def _shares(grant: Grant, tokens: int) -> Mapping[str, Share]:

@@ -6,12 +6,16 @@
 
 Fails closed. `admit` returns once the money is held and the floor is on disk: if this process dies, the floor is
 what the request is charged. `finish` returns once the charge is on disk, so it comes before the last bytes of an
-answer. Every way out of a request ends in `finish` or `abandon`; both can be repeated.
+answer. Every way out of a request ends in `finish` or `abandon`; both can be repeated. Requests that take long are
+tended: their money stays held, and what upstream reports meanwhile takes the place of the floor.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+import dataclasses
+import itertools
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Protocol
 
 from monoize.base.errors import Conflict, PaymentRequired, Unavailable
@@ -20,6 +24,10 @@ from monoize.infra.holds import AlreadyEnded, Claim, Holds, NotOpen, Placed, Pla
 from monoize.infra.spool import Spool, SpoolBroken
 
 HOLD_LIFETIME_S: Final = 15 * 60
+# A request that ends sooner is never tended.
+LONG_S: Final = 10
+_RENEWALS_IN_A_LIFETIME: Final = 3
+_TENDED_AT_ONCE: Final = 64
 _READINGS_MOST: Final = 5
 _LOCKS: Final = 64
 
@@ -52,6 +60,18 @@ class Budgets(Protocol):
         ...
 
 
+SoFar = Callable[[], Charged | None]
+"""What to charge by what upstream has reported until now; None when that is nothing new."""
+
+
+@dataclasses.dataclass(slots=True)
+class _UnderWay:
+    claims: Sequence[Claim]
+    so_far: SoFar | None
+    since_s: float
+    held_at_s: float
+
+
 class Meter:
     def __init__(
         self,
@@ -67,15 +87,22 @@ class Meter:
         self._budgets = budgets
         self._owner = owner
         self._hold_lifetime_s = hold_lifetime_s
+        # In the order in which they were admitted.
+        self._under_way: dict[str, _UnderWay] = {}
         self._opening = [asyncio.Lock() for _ in range(_LOCKS)]
 
-    async def admit(self, floor: Charged, claims: Sequence[Claim]) -> tuple[int, ...]:
+    async def admit(
+        self, floor: Charged, claims: Sequence[Claim], *, so_far: SoFar | None = None
+    ) -> tuple[int, ...]:
         """Hold every claim, or raise; how much each budget gave. `floor` is charged if nobody ever says more.
 
         Without claims there is nothing to pay, and nobody is asked whether they could.
         """
         try:
             taken = await self._hold(floor.request_id, claims) if claims else ()
+        except BudgetExceeded:
+            # Nothing is held, and less may be asked for.
+            raise
         except BaseException:
             # Also when we were cancelled half-way, and the money may be held already.
             await self._holds.release(floor.request_id)
@@ -87,13 +114,12 @@ class Meter:
             with contextlib.suppress(SpoolBroken):
                 await self._spool.abandon(floor.request_id)
             raise
+        now_s = time.monotonic()
+        self._under_way[floor.request_id] = _UnderWay(claims, so_far, now_s, now_s)
         return taken
 
-    async def note(self, floor: Charged) -> None:
-        """Upstream has said more about a request under way."""
-        await self._spool.note(floor.request_id, encode(floor))
-
     async def finish(self, charged: Charged) -> None:
+        self._under_way.pop(charged.request_id, None)
         await self._spool.finish(charged.request_id, encode(charged))
         await self._holds.settle(charged.request_id, charged.budgets)
 
@@ -103,11 +129,33 @@ class Meter:
 
     async def abandon(self, request_id: str) -> None:
         """The request cost nothing."""
+        self._under_way.pop(request_id, None)
         await self._spool.abandon(request_id)
         await self._holds.release(request_id)
 
+    async def tend(self, long_s: float = LONG_S) -> None:
+        """What the clock calls, for requests that take long: a hold that outlived its time would be spent twice."""
+        begun_by_s = time.monotonic() - long_s
+        long = itertools.takewhile(lambda each: each[1].since_s <= begun_by_s, self._under_way.items())
+        requests = list(long)
+        for start in range(0, len(requests), _TENDED_AT_ONCE):
+            await asyncio.gather(*(self._tended(*each) for each in requests[start : start + _TENDED_AT_ONCE]))
+
+    async def _tended(self, request_id: str, request: _UnderWay) -> None:
+        """One that ends meanwhile stays ended: there is nothing to prolong, and nothing in flight to be noted."""
+        now_s = time.monotonic()
+        is_due = now_s - request.held_at_s >= self._hold_lifetime_s / _RENEWALS_IN_A_LIFETIME
+        if is_due and request.claims and request_id in self._under_way:
+            await self._place(request_id, request.claims)
+            request.held_at_s = now_s
+        charged = request.so_far() if request.so_far is not None else None
+        if charged is not None:
+            await self._spool.note(request_id, encode(charged))
+
     async def _hold(self, request_id: str, claims: Sequence[Claim]) -> tuple[int, ...]:
         placement = await self._place(request_id, claims)
+        if isinstance(placement, Placed):
+            return placement.taken
         if isinstance(placement, NotOpen):
             # One of those who come for a budget at the same moment asks for its balance; the others find it open.
             async with self._opening[hash(claims[0].budget) % len(self._opening)]:
@@ -122,8 +170,8 @@ class Meter:
             case NotOpen():
                 raise BudgetUnknown
 
-    async def _place(self, request_id: str, claims: Sequence[Claim]) -> Placement:
-        return await self._holds.place(request_id, claims, owner=self._owner, lifetime_s=self._hold_lifetime_s)
+    def _place(self, request_id: str, claims: Sequence[Claim]) -> Awaitable[Placement]:
+        return self._holds.place(request_id, claims, owner=self._owner, lifetime_s=self._hold_lifetime_s)
 
     async def _place_opening(self, request_id: str, claims: Sequence[Claim]) -> Placement:
         """A balance that moves while it is read is read again."""

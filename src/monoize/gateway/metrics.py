@@ -11,10 +11,10 @@ from typing import Final
 import msgspec
 
 from monoize.base.exposition import head, line, single
+from monoize.base.histogram import Histogram
 from monoize.base.money import usd_of_nano
 from monoize.contract.events import RequestLog
 from monoize.gateway.exchange import Exchange
-from monoize.gateway.histogram import Histogram
 from monoize.gateway.job import Job
 
 SERIES_MOST: Final = 5_000

@@ -8,6 +8,7 @@ import msgspec
 from monoize.base.cost.bound import Allowance, upper_bound
 from monoize.base.cost.breakdown import Breakdown
 from monoize.base.cost.costing import Costing, cost_of
+from monoize.base.cost.markup import markup_on, with_markup
 from monoize.base.cost.reported import (
     from_anthropic,
     from_deepseek,
@@ -28,7 +29,7 @@ from monoize.gateway.selection import Attempt
 OUTPUT_UNSAID: Final = 32_000
 """What is held for the output of a model of which nobody knows how much it can write."""
 OUTPUT_LEAST: Final = 1_000
-"""What an answer may be cut to, when the money does not reach for more and its caller asked for no length."""
+"""What an answer may be cut to, when the money does not reach for more."""
 CHARS_PER_TOKEN: Final = 4
 
 _OF_PICTURES: Final = frozenset({"images", "image_edits", "replicate"})
@@ -41,11 +42,15 @@ class Bound(msgspec.Struct, frozen=True):
     least: int
 
 
-def bound_of(attempts: Sequence[Attempt], facts: Facts) -> Bound | None:
-    """Over all channels that might serve the request. None while a rate is unknown."""
+def bound_of(attempts: Sequence[Attempt], facts: Facts, *, is_clamped: bool) -> Bound | None:
+    """Over all channels that might serve the request. None while a rate is unknown.
+
+    `is_clamped`: an answer may be cut also where its caller asked for a length.
+    """
     asked = facts.output_tokens
-    most = _dearest(attempts, facts, asked)
-    least = most if asked is not None or not facts.may_be_cut else _dearest(attempts, facts, OUTPUT_LEAST)
+    most = least = _dearest(attempts, facts, asked)
+    if facts.may_be_cut and (asked is None or is_clamped):
+        least = _dearest(attempts, facts, OUTPUT_LEAST)
     return None if most is None or least is None else Bound(most, min(least, most))
 
 
@@ -110,19 +115,30 @@ def guessed_usage(attempt: Attempt, facts: Facts, output_chars: int) -> Usage:
 
 
 def charge(attempt: Attempt, cost_nano: int) -> int:
+    return with_markup(_multiplied(attempt, cost_nano), attempt.markup_bp)
+
+
+def _multiplied(attempt: Attempt, cost_nano: int) -> int:
     if attempt.multiplier == MULTIPLIER_ONE:
         return cost_nano
     return charge_of(cost_nano, Multiplier(attempt.multiplier))
 
 
-def breakdown_json(costing: Costing, at_ms: int, estimate_nano: int | None = None) -> msgspec.Raw:
-    return msgspec.Raw(Breakdown(costing, at_ms, estimate_nano).encoded())
+def breakdown_json(costing: Costing, at_ms: int, attempt: Attempt) -> msgspec.Raw:
+    cost_nano, bp = costing.total_nano, attempt.markup_bp
+    markup = markup_on(_multiplied(attempt, cost_nano), bp) if bp and cost_nano is not None else None
+    return msgspec.Raw(Breakdown(costing, at_ms, markup=markup).encoded())
 
 
 def _dearest(attempts: Sequence[Attempt], facts: Facts, output: int | None) -> int | None:
     dearest = 0
+    of_tokens = not (facts.writes_cache or facts.web_searches or facts.us_only or facts.fast or facts.pictures)
     for attempt in attempts:
-        if asked := _pictures_of(attempt, facts):
+        each = attempt.per_token
+        if of_tokens and each is not None and facts.input_tokens <= each.input_most:
+            written = _output_of(attempt, output) * facts.choices
+            cost_nano: int | None = facts.input_tokens * each.input_nano + written * each.output_nano
+        elif asked := _pictures_of(attempt, facts):
             cost_nano = pictures.most(attempt.sheet, asked, facts.input_tokens)
         else:
             cost_nano = upper_bound(_allowance(facts, _output_of(attempt, output)), attempt.sheet)

@@ -184,5 +184,5 @@ def _attempt(snapshot: Snapshot, provider: Provider, channel: Channel, model: st
 
 def _free(charged: Charged) -> Charged:
     log = charged.log and msgspec.structs.replace(charged.log, request_kind=KIND)
-    call = charged.call and msgspec.structs.replace(charged.call, tenant_id=None)
+    call = charged.call and msgspec.structs.replace(charged.call, tenant_id=None, estimate_nano=None)
     return msgspec.structs.replace(charged, charge_nano=0, api_key_id=None, budgets={}, log=log, call=call)

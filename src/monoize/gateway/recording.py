@@ -9,8 +9,10 @@ from typing import Any, Final
 import msgspec
 
 from monoize.contract.captures import Capture, CapturedAttempt, Header, LeftOut, Message
+from monoize.gateway.dialects import Dialect, spoken_to
 from monoize.gateway.job import Job
 from monoize.gateway.keys import shown_key
+from monoize.gateway.protocol.urp import Done
 from monoize.gateway.selection import Attempt
 from monoize.gateway.sse import FrameReader
 from monoize.gateway.upstream.answer import Answer
@@ -110,11 +112,11 @@ class _Attempt:
 def document_of(recording: Recording) -> bytes:
     job, exchange = recording.job, recording.job.exchange
     credentials = [each.attempt.channel.credential for each in recording.attempts]
-    editor = _Editor([shown_key(exchange), *credentials])
+    editor = _Editor([shown_key(exchange), *credentials], _redaction(job))
     path = editor.text(exchange.path.encode())
     asked = editor.message(exchange.headers.items(), recording.asked, method=exchange.method, address=path)
-    attempts = [_captured(each, editor) for each in recording.attempts]
-    told = editor.message(recording.told_headers, recording.told, status=exchange.status)
+    attempts = [_captured(each, editor, job.dialect) for each in recording.attempts]
+    told = editor.message(recording.told_headers, recording.told, job.dialect, status=exchange.status)
     understood = _understood(job, editor)
     left_out = LeftOut(
         attempts=recording.attempts_left_out,
@@ -138,23 +140,36 @@ def document_of(recording: Recording) -> bytes:
 
 
 class _Editor:
-    """Turns what was kept into what is read: harmless headers, texts without credentials, frames one by one."""
+    """Turns what was kept into what is read: harmless headers, texts without credentials, frames one by one.
 
-    def __init__(self, secrets: Iterable[str | None]) -> None:
+    Where personal data has to go, a stream becomes the answer that it told: a value may lie in several frames.
+    """
+
+    def __init__(self, secrets: Iterable[str | None], redaction: Callable[[str], str] | None) -> None:
+        self._redaction = redaction
         self._secrets = [text.encode() for text in secrets if text and len(text) >= _SECRET_CHARS_LEAST]
         self.frames_left_out = 0
         self.bytes_left_out = 0
 
-    def message(self, headers: Iterable[tuple[bytes, bytes]], data: bytes | bytearray, **about: Any) -> Message:
+    def message(
+        self,
+        headers: Iterable[tuple[bytes, bytes]],
+        data: bytes | bytearray,
+        dialect: Dialect | None = None,
+        **about: Any,
+    ) -> Message:
         shown = _shown(headers)
         if any(name == "content-type" and value.startswith(_STREAM) for name, value in shown):
-            return Message(headers=shown, frames=self._frames(bytes(data)), **about)
+            if self._redaction is None:
+                return Message(headers=shown, frames=self._frames(bytes(data)), **about)
+            data = _answer_of(bytes(data), dialect)
         return Message(headers=shown, body=self.text(data), **about)
 
     def text(self, data: bytes | bytearray) -> str:
         for secret in self._secrets:
             data = data.replace(secret, _SECRET)
-        return data.decode("utf-8", "backslashreplace")
+        text = data.decode("utf-8", "backslashreplace")
+        return self._redaction(text) if self._redaction else text
 
     def _frames(self, data: bytes) -> list[str]:
         reader = FrameReader()
@@ -166,10 +181,32 @@ class _Editor:
         return [self.text(raw)[:FRAME_MOST] for raw in shown]
 
 
-def _captured(each: _Attempt, editor: _Editor) -> CapturedAttempt:
+def _redaction(job: Job) -> Callable[[str], str] | None:
+    if job.grant.governed is None:
+        return None
+    # Dozens of patterns, for which no start has to wait.
+    from monoize.gateway.govern.written import redaction
+
+    return redaction(job.grant.governed)
+
+
+def _answer_of(data: bytes, dialect: Dialect | None) -> bytes:
+    """In the common language; empty where the stream does not tell it to its end."""
+    if dialect is None or not dialect.is_conversation:
+        return b""
+    reader, decoder = FrameReader(), dialect.stream_decoder()
+    for frame in (*reader.feed(data), *reader.end()):
+        for event in decoder.feed(frame.event, frame.data) if frame.data is not None else ():
+            if isinstance(event, Done):
+                return _encoder.encode(event.response)
+    return b""
+
+
+def _captured(each: _Attempt, editor: _Editor, callers: Dialect) -> CapturedAttempt:
     address = editor.text(each.address.encode())
     sent = editor.message(each.headers, each.body, method=each.method, address=address)
-    came = editor.message(each.answer_headers, each.came, status=each.status) if each.status else None
+    spoken = spoken_to(callers, each.attempt.type)
+    came = editor.message(each.answer_headers, each.came, spoken, status=each.status) if each.status else None
     return CapturedAttempt(
         provider_id=each.attempt.provider.id,
         channel_id=each.attempt.channel.id,

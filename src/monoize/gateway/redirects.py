@@ -1,14 +1,21 @@
 """Which model is meant by the name that was asked for. Pure."""
 
-import functools
-from collections.abc import Sequence
+from typing import Final
 
-from monoize.base.patterns import pattern
 from monoize.contract.grant import Grant
-from monoize.contract.snapshot import Effort, Redirect, Snapshot
+from monoize.contract.names import redirected, resolved
+from monoize.contract.snapshot import Effort, Snapshot
 from monoize.gateway.errors import ModelNotAllowed
 from monoize.gateway.selection import is_offered, may_use
-from monoize.gateway.suffixes import resolved
+
+DEFAULT: Final = "default"
+"""Asks for the model that the policy of a governed agent names so."""
+
+
+def asked_for(name: str, grant: Grant) -> str:
+    if name != DEFAULT or grant.governed is None:
+        return name
+    return grant.governed.policy.policies.model_policy_json.default_model or name
 
 
 def meant(name: str, grant: Grant, snapshot: Snapshot) -> tuple[str, Effort | None]:
@@ -18,16 +25,3 @@ def meant(name: str, grant: Grant, snapshot: Snapshot) -> tuple[str, Effort | No
     if not (may_use(grant, model) or may_use(grant, base)):
         raise ModelNotAllowed
     return base, effort
-
-
-def redirected(model: str, *rules: Sequence[Redirect]) -> str:
-    """By the first rule that matches all of the name; what it says is not redirected again."""
-    for redirect in (each for some in rules for each in some):
-        if _matches(redirect.pattern, model):
-            return redirect.model
-    return model
-
-
-@functools.lru_cache(maxsize=8_192)
-def _matches(text: str, name: str) -> bool:
-    return pattern(text).matches(name)

@@ -3,13 +3,20 @@
 import fnmatch
 import math
 from collections.abc import Callable, Iterator, Sequence
+from typing import Final
 
 import msgspec
 
+from monoize.base.cost.bound import PerToken, per_token
 from monoize.base.cost.sheet import SUBSCRIPTION, UNPRICED, PriceSheet
+from monoize.contract.gates.models import may_ask_for
 from monoize.contract.grant import Grant
+from monoize.contract.policies.model_policy import Capability
 from monoize.contract.snapshot import Channel, ChannelType, Offer, Provider, Snapshot
 from monoize.gateway.health import Place
+
+_DRAWING: Final = frozenset(("openai_image", "replicate"))
+NONE_KNOWN: Final[frozenset[Capability]] = frozenset()
 
 Chance = Callable[[], float]
 """A number from 0 up to 1, each as likely as any other."""
@@ -23,8 +30,8 @@ Preference = Callable[["Sequence[Attempt]"], "Attempt | None"]
 """Which of these channels goes first, if any does; they stand in the order of their providers."""
 
 
-class Attempt(msgspec.Struct, frozen=True, kw_only=True):
-    """One channel as this request would use it."""
+class Attempt(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """One channel as requests for a model use it; known by itself, and not by what it says."""
 
     provider: Provider
     channel: Channel
@@ -33,40 +40,54 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     multiplier: int
     sheet: PriceSheet
     output_most: int | None
+    # What the catalogue says that the model can do; empty where it does not know the model.
+    capabilities: frozenset[Capability] = NONE_KNOWN
     place: Place
+    # Where it answers with text, as nearly all do.
+    per_token: PerToken | None = None
+    # What is added to its charge, in basis points.
+    markup_bp: int = 0
 
 
-class Selection(msgspec.Struct, frozen=True):
-    """`attempts` in order; when there are none, the others say why."""
+class Offers(msgspec.Struct, frozen=True):
+    """`attempts` in the order of their providers; when there are none, the others say why."""
 
     attempts: Sequence[Attempt]
     is_offered: bool
-    is_priced: bool
-    is_fit: bool = True
+    is_fit: bool
+    # Whether it matters where a conversation was answered last.
+    keep_conversations: bool
 
 
-def select(
-    snapshot: Snapshot,
-    grant: Grant,
-    model: str,
-    *,
-    is_available: Callable[[Place], bool],
-    chance: Chance,
-    prefer: Preference = nobody,
-    serves: Callable[[ChannelType], bool] = lambda _: True,
-) -> Selection:
+def offers_of(
+    snapshot: Snapshot, grant: Grant, model: str, *, serves: Callable[[ChannelType], bool] = lambda _: True
+) -> Offers:
     """`serves` says of a type of channels whether they can do what is asked."""
-    offered = [
-        attempt
-        for provider in snapshot.providers
-        if _is_open(provider, grant)
-        for attempt in _of_provider(snapshot, provider, model, grant.multiplier_most)
-    ]
+    offered = list(_offered(snapshot, grant, model))
     fit = [attempt for attempt in offered if serves(attempt.type)]
     priced = [attempt for attempt in fit if attempt.sheet.book != "unpriced"]
-    available = [attempt for attempt in priced if is_available(attempt.place)]
-    first = prefer(available) if len(priced) > 1 else None
-    return Selection(list(_in_order(available, chance, first)), bool(offered), bool(priced), bool(fit))
+    keep_conversations = len(priced) > 1 and any(attempt.channel.affinity for attempt in priced)
+    return Offers(priced, bool(offered), bool(fit), keep_conversations)
+
+
+def in_order(
+    offers: Offers, *, is_available: Callable[[Place], bool], chance: Chance, prefer: Preference = nobody
+) -> list[Attempt]:
+    """Those that may be tried now, as they are to be tried."""
+    available = [attempt for attempt in offers.attempts if is_available(attempt.place)]
+    first = prefer(available) if offers.keep_conversations else None
+    return available if len(available) < 2 else list(_in_order(available, chance, first))
+
+
+def first_priced(snapshot: Snapshot, grant: Grant, model: str) -> Attempt | None:
+    """The channel by whose price a request is likely to be charged."""
+    return next((each for each in _offered(snapshot, grant, model) if each.sheet.book != "unpriced"), None)
+
+
+def _offered(snapshot: Snapshot, grant: Grant, model: str) -> Iterator[Attempt]:
+    for provider in snapshot.providers:
+        if _is_open(provider, grant):
+            yield from _of_provider(snapshot, provider, model, grant.multiplier_most)
 
 
 def offered_models(snapshot: Snapshot, grant: Grant) -> list[str]:
@@ -78,7 +99,12 @@ def offered_models(snapshot: Snapshot, grant: Grant) -> list[str]:
         for channel in provider.channels
         for model in channel.offers
     }
-    return sorted(model for model in found if may_use(grant, model))
+    return sorted(model for model in found if may_use(grant, model) and _is_permitted(grant, model))
+
+
+def _is_permitted(grant: Grant, model: str) -> bool:
+    """By the policy in force for the key's agent."""
+    return not grant.is_barred and (grant.governed is None or may_ask_for(grant.governed.policy, model))
 
 
 def may_use(grant: Grant, model: str) -> bool:
@@ -117,7 +143,7 @@ def attempt_of(snapshot: Snapshot, provider: Provider, channel: Channel, model: 
     names = [(channel.price_provider, offer.upstream_model), (channel.price_provider, model)]
     sheets = [snapshot.prices.get(name, UNPRICED) for name in names]
     sheet = next((sheet for sheet in sheets if sheet.book != "unpriced"), UNPRICED)
-    type = _type(provider, channel, model)
+    type, known = _type(provider, channel, model), snapshot.capabilities
     if type == "echo" and sheet.book == "unpriced":
         # It runs in here and costs nobody anything, unless an operator says so.
         sheet = SUBSCRIPTION
@@ -129,8 +155,14 @@ def attempt_of(snapshot: Snapshot, provider: Provider, channel: Channel, model: 
         multiplier=offer.multiplier,
         sheet=sheet,
         output_most=next((snapshot.output_most[name] for name in names if name in snapshot.output_most), None),
+        per_token=bound_by_tokens(type, sheet),
+        capabilities=next((known[name] for name in names if name in known), NONE_KNOWN),
         place=Place(channel.id, model if provider.breaks_per_model else None, provider.revision),
     )
+
+
+def bound_by_tokens(type: ChannelType, sheet: PriceSheet) -> PerToken | None:
+    return None if type in _DRAWING else per_token(sheet)
 
 
 def _type(provider: Provider, channel: Channel, model: str) -> ChannelType:

@@ -10,6 +10,8 @@ _END: Final = re.compile(rb"\n\r?\n|\r\r")
 _END_MOST: Final = 3
 _DATA: Final = b"data: "
 _EMPTY_LINE: Final = b"\n\n"
+_DATA_CHARS: Final = len(_DATA)
+_EMPTY_LINE_CHARS: Final = len(_EMPTY_LINE)
 
 
 class FrameTooLarge(Exception):
@@ -28,10 +30,21 @@ class FrameReader:
     def __init__(self) -> None:
         self._rest = bytearray()
 
+    def whole(self, chunk: bytes) -> tuple[str | None, bytes | None] | None:
+        """Event and data of the one frame that the chunk is, if nothing came before it that has not ended."""
+        if self._rest:
+            return None
+        if _is_one_line(chunk):
+            return None, chunk[_DATA_CHARS:-_EMPTY_LINE_CHARS]
+        if chunk.find(_EMPTY_LINE) != len(chunk) - _EMPTY_LINE_CHARS or b"\r" in chunk:
+            return None
+        _, event, data = _frame(chunk)
+        return event, data
+
     def feed(self, chunk: bytes) -> list[Frame]:
         """The frames that end in this chunk."""
         if not self._rest and _is_one_line(chunk):
-            return [Frame(chunk, None, chunk[len(_DATA) : -len(_EMPTY_LINE)])]
+            return [Frame(chunk, None, chunk[_DATA_CHARS:-_EMPTY_LINE_CHARS])]
         # What came before has no end in it, and is not looked through again.
         begin = max(0, len(self._rest) - _END_MOST + 1)
         self._rest += chunk
@@ -53,13 +66,13 @@ class FrameReader:
 
 def _is_one_line(raw: bytes) -> bool:
     """Whether it is one whole frame as nearly all are: its data, and nothing else."""
-    is_ended = raw.endswith(_EMPTY_LINE) and raw.find(b"\n") == len(raw) - len(_EMPTY_LINE)
+    is_ended = raw.endswith(_EMPTY_LINE) and raw.find(b"\n") == len(raw) - _EMPTY_LINE_CHARS
     return is_ended and raw.startswith(_DATA) and b"\r" not in raw
 
 
 def _frame(raw: bytes) -> Frame:
     if _is_one_line(raw):
-        return Frame(raw, None, raw[len(_DATA) : -len(_EMPTY_LINE)])
+        return Frame(raw, None, raw[_DATA_CHARS:-_EMPTY_LINE_CHARS])
     event: str | None = None
     data: list[bytes] = []
     for line in raw.splitlines():

@@ -1,10 +1,10 @@
 """How hard a model is to think, said by the end of its name: `gpt-5-high` is `gpt-5` with an effort of high. Pure.
 
-A model that really is called so comes first, and what the request itself says about thinking is the last word.
+What the request itself says about thinking is the last word.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any
 
 from monoize.contract.snapshot import Effort
 from monoize.gateway.facts import OUTPUT_MOST
@@ -12,39 +12,6 @@ from monoize.gateway.protocol.gemini.thinking import write_thinking
 from monoize.gateway.protocol.messages.models import claude_named
 from monoize.gateway.protocol.messages.thinking import thinking_for
 from monoize.gateway.protocol.urp import Conversation, Json, ReasoningWish
-
-KNOWN: Final[Mapping[str, Effort]] = {
-    "-none": "none",
-    "-minimal": "minimal",
-    "-minimum": "minimal",
-    "-low": "low",
-    "-medium": "medium",
-    "-high": "high",
-    "-xhigh": "xhigh",
-    "-max": "max",
-    "-thinking": "high",
-    "-reasoning": "high",
-    "-nothinking": "none",
-}
-
-
-def resolved(
-    name: str, suffixes: Mapping[str, Effort], is_offered: Callable[[str], bool]
-) -> tuple[str, Effort | None]:
-    """The model that is offered, and the effort that was asked for by its name."""
-    if is_offered(name):
-        return name, None
-    for suffix, effort in _longest_first(suffixes):
-        base = name.removesuffix(suffix)
-        if base != name and is_offered(base):
-            return base, effort
-    return name, None
-
-
-def _longest_first(suffixes: Mapping[str, Effort]) -> Iterator[tuple[str, Effort]]:
-    """An operator's own before those that everybody knows."""
-    yield from sorted(suffixes.items(), key=lambda pair: -len(pair[0]))
-    yield from KNOWN.items()
 
 
 def wish(said: ReasoningWish | None, effort: Effort) -> ReasoningWish:

@@ -1,4 +1,4 @@
-"""The file of a backup: a compressed tar with a manifest and one copy of the database, for `main/backups`.
+"""The file of a backup: a compressed tar with a manifest and one copy of the database, for `infra/backups`.
 
 What is read may come from anywhere: only the two members that belong there are taken, as regular files, within
 bounds, and the copy only when it is byte by byte what the manifest says. Everything wrong is a BackupBroken.

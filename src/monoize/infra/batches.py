@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import Final, TypeVar
 
-SIZES: Final = (500, 100, 20, 4, 1)
+SIZES: Final = (500, 100, 32, 16, 8, 4, 2, 1)
 
 Row = TypeVar("Row")
 

@@ -19,14 +19,15 @@ Convert = Callable[[Any], Any]
 _encoder: Final = msgspec.json.Encoder()
 
 
-async def insert_many(tx: Tx, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+async def insert_many(tx: Tx, table: Table, rows: Sequence[Mapping[str, Any]], *, then: str = "") -> None:
+    """`then`: what SQLite is to do about rows that are there, in its own words; the others do not hear of it."""
     if not rows:
         return
     dialect = tx.connection.dialect
     if dialect.name != "sqlite":
         await tx.execute(insert(table), [dict(row) for row in rows])
         return
-    insert_into, converts = _sqlite_insert(table, dialect, tuple(rows[0]))
+    insert_into, converts = _sqlite_insert(table, dialect, tuple(rows[0]), then)
     columns = [_column([row[name] for row in rows], convert) for name, convert in converts]
     batches = in_batches(list(zip(*columns, strict=True)))
     # One trip to the database for each size: under load a trip is what takes longest.
@@ -68,9 +69,9 @@ def is_one_of(tx: Tx, column: ColumnElement[Any], values: Collection[Any]) -> Co
 
 @functools.cache
 def _sqlite_insert(
-    table: Table, dialect: Dialect, names: tuple[str, ...]
+    table: Table, dialect: Dialect, names: tuple[str, ...], then: str
 ) -> tuple[Mapping[int, str], Sequence[tuple[str, Convert | None]]]:
     """The statement for each number of rows, and for each column what turns a value into what is stored."""
     insert_into = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES "
     converts = [(name, table.columns[name].type.dialect_impl(dialect).bind_processor(dialect)) for name in names]
-    return {size: insert_into + marks(len(names), size) for size in SIZES}, converts
+    return {size: f"{insert_into}{marks(len(names), size)} {then}" for size in SIZES}, converts

@@ -2,6 +2,7 @@
 
 import functools
 import ipaddress
+import operator
 from collections.abc import Sequence
 from typing import Final
 
@@ -10,6 +11,7 @@ from monoize.base.errors import StartupProblem
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Headers = Sequence[tuple[bytes, bytes]]
 """As ASGI has them: the names in lower case."""
+_name: Final = operator.itemgetter(0)
 _FORWARDING: Final = frozenset((b"forwarded", b"x-forwarded-for", b"x-real-ip"))
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -44,9 +46,10 @@ def client_address(peer: str | None, headers: Headers, trusted: Sequence[Network
     the other, and nobody can say which.
     """
     address = parse_address(peer) if peer else None
-    is_alone = not any(name in _FORWARDING for name, _ in headers)
-    if address is None or is_alone or not _within(address, trusted):
-        return str(address) if address else None
+    if address is None or not trusted or _FORWARDING.isdisjoint(map(_name, headers)):
+        return _shown(peer) if address and peer else None
+    if not _within(address, trusted):
+        return str(address)
     chains = _chains(headers)
     for step in range(1, max(map(len, chains), default=0) + 1):
         named = {parse_address(chain[-step]) for chain in chains if len(chain) >= step}
@@ -59,6 +62,11 @@ def client_address(peer: str | None, headers: Headers, trusted: Sequence[Network
         if not _within(address, trusted):
             break
     return str(address)
+
+
+@functools.lru_cache(maxsize=4096)
+def _shown(peer: str) -> str:
+    return str(parse_address(peer))
 
 
 def is_trusted(peer: str | None, trusted: Sequence[Network]) -> bool:

@@ -1,6 +1,6 @@
 """Copies of a whole database, by each engine's own means: SQLite's backup API, `pg_dump`, `mariadb-dump`.
 
-Called by `main/backups`, which is called by the command line: it blocks. A tool that is not installed, or that
+Called by `infra/backups` and by the command line: it blocks. A tool that is not installed, or that
 fails, is a StartupProblem which says so. No password is ever an argument of a process.
 """
 
@@ -19,7 +19,6 @@ from monoize.infra.dsn import Dsn
 
 TOOL_MOST_S: Final = 3_600
 _SAID_MOST: Final = 500
-_PAGES_AT_ONCE: Final = 2_048
 
 
 def copy(dsn: Dsn, target: Path) -> None:
@@ -77,7 +76,8 @@ def _copy_sqlite(dsn: Dsn, target: Path) -> None:
             contextlib.closing(sqlite3.connect(f"file:{dsn.file}?mode=ro", uri=True, timeout=60)) as source,
             contextlib.closing(sqlite3.connect(target)) as copied,
         ):
-            source.backup(copied, pages=_PAGES_AT_ONCE)
+            # All pages at once: between two steps others write, and each write would make it begin again.
+            source.backup(copied)
             # One file that needs no log beside it.
             copied.execute("PRAGMA journal_mode = DELETE")
     except sqlite3.Error as problem:

@@ -10,32 +10,40 @@ Do not open a `read` inside a `write`: read through the transaction. An in-memor
 import asyncio
 import contextlib
 import os
+import random
 import sqlite3
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, TypeVar
 
-from sqlalchemy import AsyncAdaptedQueuePool, CursorResult, Executable, event, exc, text
+from sqlalchemy import AsyncAdaptedQueuePool, CursorResult, Executable, QueuePool, event, exc, text
 
 from monoize.base.errors import StartupProblem, Unavailable
 from monoize.infra import sqlite_driver
 from monoize.infra.async_engine import AsyncConnection, AsyncEngine, create_async_engine
+from monoize.infra.changes import Changes
 from monoize.infra.dsn import Dsn
 
 BUSY_TIMEOUT_S: Final = 15
 STATEMENT_TIMEOUT_S: Final = 30
+DEADLOCKS_MOST: Final = 5
+DEADLOCK_PAUSE_S: Final = 0.05
 CONNECT_TIMEOUT_S: Final = 5
 
 WRITER_CACHE_KB: Final = 16_384
 READER_CACHE_KB: Final = 2_048
 """There are many of them, and the system keeps what they read as well."""
 
+T = TypeVar("T")
+
 _PRAGMAS: Final = (
     "PRAGMA foreign_keys = ON",
     f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000}",
     # NORMAL in WAL mode cannot corrupt; FULL also keeps the last commit through a power cut, and money is here.
     "PRAGMA synchronous = FULL",
+    # As the other engines do, where LIKE tells letters from capitals.
+    "PRAGMA case_sensitive_like = ON",
 )
 
 
@@ -61,9 +69,17 @@ class Tx:
         return await self.connection.scalar(statement)
 
 
+class PoolUse(NamedTuple):
+    """Connections that are taken at the moment, and how many there may be."""
+
+    taken: int
+    most: int
+
+
 class Database:
     def __init__(self, dsn: Dsn, *, pool_size: int) -> None:
         self.dsn = dsn
+        self.changes = Changes(self._mark)
         if dsn.engine != "sqlite":
             self._reader = self._writer = _server_engine(dsn, pool_size)
         elif dsn.in_memory:
@@ -81,12 +97,45 @@ class Database:
     async def write(self) -> AsyncIterator[Tx]:
         async with _translated(), self._writer.begin() as connection:
             yield Tx(connection)
+        self.changes.made()
+
+    async def transact(self, work: Callable[[Tx], Awaitable[T]]) -> T:
+        """A `write` that is begun again when the engine has ended it for the sake of another."""
+        for attempt in range(1, DEADLOCKS_MOST):
+            try:
+                async with self.write() as tx:
+                    return await work(tx)
+            except DatabaseAway as problem:
+                if not _is_deadlock(problem.__cause__):
+                    raise
+                # Not in step with the other.
+                await asyncio.sleep(random.uniform(0, DEADLOCK_PAUSE_S * attempt))  # noqa: S311
+        async with self.write() as tx:
+            return await work(tx)
 
     @contextlib.asynccontextmanager
     async def connect(self) -> AsyncIterator[AsyncConnection]:
         """A bare writer connection for migrations, which manage their own transaction."""
         async with self._writer.connect() as connection:
             yield connection
+
+    def pools(self) -> Mapping[str, PoolUse]:
+        """Of this process; one pool where the engine needs no second."""
+        engines = {"writer": self._writer} | ({} if self._reader is self._writer else {"reader": self._reader})
+        return {name: _use_of(engine) for name, engine in engines.items()}
+
+    async def _mark(self) -> object:
+        """What is another after each commit of any process; MySQL has nothing of the kind that is cheap."""
+        if self.dsn.engine == "postgresql":
+            async with self.read() as tx:
+                return await tx.scalar(text("SELECT pg_snapshot_xmax(pg_current_snapshot())::text"))
+        if self.dsn.file is None:
+            return None
+        try:
+            found = os.stat(f"{self.dsn.file}-wal")
+        except FileNotFoundError:
+            return None
+        return found.st_mtime_ns, found.st_size
 
     async def close(self) -> None:
         await self._reader.dispose()
@@ -124,6 +173,12 @@ def _prepare_file(file: Path) -> None:
             f"cannot create the database file {file}: {problem.strerror}; "
             "choose a folder that may be written with MONOIZE_DATABASE_DSN"
         ) from problem
+
+
+def _use_of(engine: AsyncEngine) -> PoolUse:
+    pool = engine.sync_engine.pool
+    assert isinstance(pool, QueuePool)
+    return PoolUse(pool.checkedout(), pool.size())
 
 
 def _server_engine(dsn: Dsn, pool_size: int) -> AsyncEngine:
@@ -202,7 +257,7 @@ async def _translated() -> AsyncIterator[None]:
     except exc.TimeoutError as problem:
         raise DatabaseAway from problem
     except exc.DBAPIError as problem:
-        if problem.connection_invalidated or _is_operational(problem):
+        if problem.connection_invalidated or _is_deadlock(problem) or _is_operational(problem):
             raise DatabaseAway from problem
         raise
     except OSError as problem:
@@ -220,6 +275,18 @@ _MISTAKES: Final = frozenset({"SQLITE_ERROR", 1054, 1644, 3819, 4025})
 def _is_operational(problem: exc.DBAPIError) -> bool:
     codes = {getattr(problem.orig, "sqlite_errorname", None), *getattr(problem.orig, "args", ())[:1]}
     return isinstance(problem, exc.OperationalError) and not codes & _MISTAKES
+
+
+# SQLSTATE of PostgreSQL, numbers of MySQL: a circle, or a lock that was waited for too long.
+_DEADLOCKS: Final = frozenset({"40P01", "40001", 1205, 1213})
+
+
+def _is_deadlock(problem: BaseException | None) -> bool:
+    """Of two transactions that waited for each other, the engine has ended this one, and undone it."""
+    if not isinstance(problem, exc.DBAPIError):
+        return False
+    codes = {getattr(problem.orig, "sqlstate", None), *getattr(problem.orig, "args", ())[:1]}
+    return bool(codes & _DEADLOCKS)
 
 
 def violated(problem: exc.IntegrityError, column: str) -> bool:

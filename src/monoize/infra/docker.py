@@ -60,6 +60,10 @@ class InTheWay(EngineRefused):
     """The name is taken, or the state of the thing does not allow it."""
 
 
+class PortInUse(EngineRefused):
+    """A port of the machine that a container asks for is another's."""
+
+
 class Docker:
     """One engine; `async with Docker(url)` or `close()` gives its connections back."""
 
@@ -441,6 +445,9 @@ def _refusal(status: int, said: bytes) -> EngineRefused:
             return NotThere(status, message)
         case HTTPStatus.CONFLICT:
             return InTheWay(status, message)
+    # The engine has no status of its own for it, and two ways of saying it: another program's, another container's.
+    if "address already in use" in message or "port is already allocated" in message:
+        return PortInUse(status, message)
     return EngineRefused(status, message)
 
 

@@ -7,16 +7,20 @@ changed.
 """
 
 import dataclasses
+import functools
 import itertools
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, Literal, Protocol
 
+import msgspec
+
 from monoize.base.errors import Unavailable
 
 NAME_CHARS_MOST: Final = 160
-CLAIMS_MOST: Final = 16
+CLAIMS_MOST: Final = 256
 AMOUNT_MOST_NANO: Final = 10**18
 # A balance beyond it counts as this much, so that every store may count in 64 bits.
 BALANCE_MOST_NANO: Final = 2**62
@@ -26,10 +30,13 @@ SNAPSHOT_MOST: Final = 1000
 HOLDS_MOST: Final = 200_000
 BUDGETS_MOST: Final = 100_000
 ENDED_MOST: Final = 50_000
+NAMES_KNOWN: Final = 4_096
+"""Of budgets and of what is under way: a name comes by several times."""
 IDLE_S: Final = 15 * 60
 REMEMBER_S: Final = 15 * 60
 
 _BUDGETS_TRIED: Final = 8
+_NAME: Final = re.compile(rf"[!-~]{{1,{NAME_CHARS_MOST}}}")
 
 Charges = Mapping[str, int]
 """What is taken in the end, by budget."""
@@ -45,8 +52,7 @@ class HoldsFull(Unavailable):
     hint = "Try again shortly."
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(msgspec.Struct, frozen=True):
     """What is asked of one budget: all of `amount`, unless `least` says how little of it will do.
 
     `overdraft` is how far below zero the budget may be taken. An amount of 0 needs something to be there too.
@@ -60,8 +66,9 @@ class Claim:
     def __post_init__(self) -> None:
         check_name(self.budget)
         check_amount(self.amount)
-        check_amount(self.overdraft)
-        if self.least is not None:
+        if self.overdraft != 0:
+            check_amount(self.overdraft)
+        if self.least is not None and self.least != self.amount:
             check_amount(self.least)
             if self.least > self.amount:
                 raise ValueError("a claim that asks for less than it needs")
@@ -69,13 +76,12 @@ class Claim:
     def taken_from(self, available: int) -> int | None:
         """How much of what is available it takes, or None when that is too little."""
         room = available + self.overdraft
-        taken = min(self.amount, room)
-        least = self.amount if self.least is None else self.least
-        return taken if room > 0 and taken >= least else None
+        if room >= self.amount:
+            return self.amount if room > 0 else None
+        return room if room > 0 and self.least is not None and room >= self.least else None
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(msgspec.Struct, frozen=True):
     """The money is held: so much for each claim, in their order."""
 
     taken: tuple[int, ...]
@@ -212,8 +218,9 @@ class Holds(Protocol):
     async def close(self) -> None: ...
 
 
+@functools.lru_cache(maxsize=NAMES_KNOWN)
 def check_name(name: str) -> None:
-    if not (0 < len(name) <= NAME_CHARS_MOST and name.isascii() and name.isprintable() and " " not in name):
+    if _NAME.fullmatch(name) is None:
         raise ValueError(f"a name is 1 to {NAME_CHARS_MOST} printable ASCII characters without spaces")
 
 
@@ -354,25 +361,22 @@ class MemoryHolds:
             return AlreadyEnded()
         if len(self._holds) + len(self._unposted) >= self._most:
             raise HoldsFull
-        budgets = [self._use(claim.budget) for claim in claims]
-        for budget in budgets:
-            if not budget.is_open:
-                unknown = zip(claims, budgets, strict=True)
-                return NotOpen({claim.budget: budget.mark for claim, budget in unknown if not budget.is_open})
-        taken = []
-        for claim, budget in zip(claims, budgets, strict=True):
-            if budget.available is None:
-                taken.append(claim.amount)
-                continue
-            share = claim.taken_from(budget.available)
+        claimed = [(claim, self._use(claim.budget)) for claim in claims]
+        unknown = {claim.budget: budget.mark for claim, budget in claimed if not budget.is_open}
+        if unknown:
+            return NotOpen(unknown)
+        shares = []
+        for claim, budget in claimed:
+            share = claim.amount if budget.available is None else claim.taken_from(budget.available)
             if share is None:
-                return Refused(claim.budget, budget.available, claim.amount)
-            taken.append(share)
-        for budget, share in zip(budgets, taken, strict=True):
+                return Refused(claim.budget, budget.available or 0, claim.amount)
+            shares.append(share)
+        taken = tuple(shares)
+        for (_, budget), share in zip(claimed, taken, strict=True):
             budget.give(-share)
             budget.held += share
-        self._holds[hold_id] = _Hold(tuple(claims), tuple(taken), owner, expires_s)
-        return Placed(tuple(taken))
+        self._holds[hold_id] = _Hold(tuple(claims), taken, owner, expires_s)
+        return Placed(taken)
 
     async def settle(self, hold_id: str, charges: Charges) -> Ending:
         check_name(hold_id)

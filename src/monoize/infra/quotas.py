@@ -1,4 +1,4 @@
-"""Counters that admit: so much of each thing a day and within the last minute, all of what is wanted or nothing.
+"""Counters that admit: so much of each thing within a window of time, all of what is wanted or nothing.
 
 `MemoryQuotas` serves one process and begins anew with it; `RedisQuotas`, in a file of its own, is shared by several
 and outlives them. A pace (`infra/paces`) refills evenly; a quota counts exactly, and says when there is more.
@@ -9,8 +9,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
-from monoize.base.clock import DAY_MS
-from monoize.base.quotas import MINUTE_MS, Quota, next_day_ms
+from monoize.base.quotas import CLOCK_MS, MINUTE_MS, Quota, next_ms
 
 KEYS_MOST: Final = 20_000
 
@@ -49,24 +48,25 @@ class Quotas(Protocol):
     async def close(self) -> None: ...
 
 
-class _Day:
-    __slots__ = ("number", "used")
+class _OfClock:
+    __slots__ = ("length_ms", "number", "used")
 
-    def __init__(self) -> None:
+    def __init__(self, length_ms: int) -> None:
+        self.length_ms = length_ms
         self.number = 0
         self.used = 0
 
-    def at(self, now_ms: int) -> "_Day":
-        if self.number != now_ms // DAY_MS:
-            self.number, self.used = now_ms // DAY_MS, 0
+    def at(self, now_ms: int) -> "_OfClock":
+        if self.number != now_ms // self.length_ms:
+            self.number, self.used = now_ms // self.length_ms, 0
         return self
 
     def count(self, amount: int, at_ms: int) -> None:
-        if self.number == at_ms // DAY_MS:
+        if self.number == at_ms // self.length_ms:
             self.used = max(0, self.used + amount)
 
     def room_at_ms(self, quota: Quota, now_ms: int) -> int:
-        return next_day_ms(now_ms)
+        return next_ms(now_ms, self.length_ms)
 
 
 class _Minute:
@@ -104,7 +104,7 @@ class _Minute:
         return now_ms + MINUTE_MS
 
 
-_Counters = dict[tuple[str, str], _Day | _Minute]
+_Counters = dict[tuple[str, str], _OfClock | _Minute]
 
 
 def _now_ms() -> int:
@@ -119,6 +119,10 @@ class MemoryQuotas:
         self._keys: OrderedDict[str, _Counters] = OrderedDict()
 
     async def take(self, key: str, quotas: Sequence[Quota]) -> Admitted | Reached:
+        return self.take_at_once(key, quotas)
+
+    def take_at_once(self, key: str, quotas: Sequence[Quota]) -> Admitted | Reached:
+        """For whoever is no task of an event loop."""
         now_ms = self._clock_ms()
         counters = [self._counter(key, quota).at(now_ms) for quota in quotas]
         for counter, quota in zip(counters, quotas, strict=True):
@@ -140,12 +144,13 @@ class MemoryQuotas:
     async def close(self) -> None:
         self._keys.clear()
 
-    def _counter(self, key: str, quota: Quota) -> _Day | _Minute:
+    def _counter(self, key: str, quota: Quota) -> _OfClock | _Minute:
         counters = self._keys.setdefault(key, {})
         self._keys.move_to_end(key)
         if len(self._keys) > KEYS_MOST:
             self._keys.popitem(last=False)
         name = (quota.counter, quota.window)
         if name not in counters:
-            counters[name] = _Day() if quota.window == "day" else _Minute()
+            length_ms = CLOCK_MS.get(quota.window)
+            counters[name] = _Minute() if length_ms is None else _OfClock(length_ms)
         return counters[name]

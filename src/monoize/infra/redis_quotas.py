@@ -13,8 +13,7 @@ import redis.asyncio
 import structlog
 from redis.exceptions import RedisError
 
-from monoize.base.clock import DAY_MS
-from monoize.base.quotas import MINUTE_MS, Quota
+from monoize.base.quotas import CLOCK_MS, MINUTE_MS, Quota
 from monoize.infra.quotas import Admitted, ClockMs, MemoryQuotas, Reached
 
 log = structlog.get_logger(__name__)
@@ -24,8 +23,10 @@ REST_S: Final = 2.0
 MOST_CONNECTIONS: Final = 10
 
 # Of each quota: KEYS[2n-1] are the milliseconds at which something was taken, by score; KEYS[2n] is a hash of how
-# much that was, and of the `sum`. A day has only the hash, of the `sum` and of the `day` it is for.
-# ARGV: the time, when it is not Redis' own, then what the verb wants, then window, most and wanted of each quota.
+# much that was, and of the `sum`. A window of the clock has only the hash, of the `sum` and of the `day` it is for:
+# the number of the window, as it was called when there were only days.
+# ARGV: the time, when it is not Redis' own, then what the verb wants, then of each quota how many milliseconds of
+# the clock its window has (0: it is the last minute), most and wanted.
 # A negated 0 is "-0", which Redis takes for no integer: hence the differences.
 _COUNTERS: Final = f"""
 local now = tonumber(ARGV[1])
@@ -33,11 +34,11 @@ if not now then
   local clock = redis.call('TIME')
   now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 end
-local today = math.floor(now / {DAY_MS})
 local function used(at)
   local moments, amounts = KEYS[2 * at - 1], KEYS[2 * at]
-  if ARGV[3 * at] == 'day' then
-    if tonumber(redis.call('HGET', amounts, 'day')) ~= today then return 0 end
+  local length = tonumber(ARGV[3 * at])
+  if length > 0 then
+    if tonumber(redis.call('HGET', amounts, 'day')) ~= math.floor(now / length) then return 0 end
   else
     local gone = redis.call('ZRANGEBYSCORE', moments, '-inf', now - {MINUTE_MS})
     for _, moment in ipairs(gone) do
@@ -53,7 +54,8 @@ local quotas = (#ARGV - 2) / 3
 
 _TAKE: Final = f"""{_COUNTERS}
 local function room_at(at, missing)
-  if ARGV[3 * at] == 'day' then return (today + 1) * {DAY_MS} end
+  local length = tonumber(ARGV[3 * at])
+  if length > 0 then return (math.floor(now / length) + 1) * length end
   for first = 0, redis.call('ZCARD', KEYS[2 * at - 1]) - 1, 100 do
     for _, moment in ipairs(redis.call('ZRANGE', KEYS[2 * at - 1], first, first + 99)) do
       missing = missing - redis.call('HGET', KEYS[2 * at], moment)
@@ -73,10 +75,11 @@ end
 if ARGV[2] ~= 'take' then return {{'admitted', now, unpack(found)}} end
 for at = 1, quotas do
   local moments, amounts, wanted = KEYS[2 * at - 1], KEYS[2 * at], tonumber(ARGV[3 * at + 2])
+  local length = tonumber(ARGV[3 * at])
   found[at] = found[at] + wanted
-  if ARGV[3 * at] == 'day' then
-    redis.call('HSET', amounts, 'day', today, 'sum', found[at])
-    redis.call('PEXPIRE', amounts, {2 * DAY_MS})
+  if length > 0 then
+    redis.call('HSET', amounts, 'day', math.floor(now / length), 'sum', found[at])
+    redis.call('PEXPIRE', amounts, 2 * length)
   else
     redis.call('ZADD', moments, now, string.format('%.0f', now))
     redis.call('HINCRBY', amounts, string.format('%.0f', now), wanted)
@@ -92,8 +95,9 @@ _GIVE_BACK: Final = f"""{_COUNTERS}
 local taken_at = tonumber(ARGV[2])
 for at = 1, quotas do
   local amounts, left, back = KEYS[2 * at], used(at), tonumber(ARGV[3 * at + 2])
-  if ARGV[3 * at] == 'day' then
-    if math.floor(taken_at / {DAY_MS}) == today and left > 0 then
+  local length = tonumber(ARGV[3 * at])
+  if length > 0 then
+    if math.floor(taken_at / length) == math.floor(now / length) and left > 0 then
       redis.call('HINCRBY', amounts, 'sum', 0 - math.min(left, back))
     end
   else
@@ -164,7 +168,7 @@ class RedisQuotas:
 
     async def _ask(self, script: Any, wants: str | int, key: str, quotas: Sequence[Quota]) -> Any:
         """What Redis answers. That it is away, and that it is back, is logged once."""
-        told = [each for quota in quotas for each in (quota.window, quota.most, quota.wanted)]
+        told = [each for quota in quotas for each in (CLOCK_MS.get(quota.window, 0), quota.most, quota.wanted)]
         now_ms = "" if self._clock_ms is None else self._clock_ms()
         question: Awaitable[Any] = script(keys=self._places(key, quotas), args=[now_ms, wants, *told])
         try:

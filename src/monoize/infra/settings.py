@@ -46,6 +46,8 @@ _TEST_PREFIX: Final = "MONOIZE_TEST_"
 _SHAPES: Final = {
     "public_url": (re.compile(r"https?://[^/?#\s]+[^?#\s]*"), "must be https://HOST or http://HOST"),
     "control_url": (re.compile(r"https?://[^/?#\s]+[^?#\s]*"), "must be https://HOST or http://HOST"),
+    "otel_endpoint": (re.compile(r"https?://[^/?#\s]+[^?#\s]*"), "must be http://HOST:PORT or https://HOST/PATH"),
+    "otel_headers": (re.compile(r"[^=,\s]+=[^,]+(,[^=,]+=[^,]+)*"), "must be NAME=VALUE, with commas between them"),
     "fly_api_url": (re.compile(r"https?://[^/?#\s]+[^?#\s]*"), "must be https://HOST/PATH"),
     "fly_metrics_url": (re.compile(r"https?://[^/?#\s]+[^?#\s]*"), "must be https://HOST/PATH"),
     "hetzner_api_url": (re.compile(r"https?://[^/?#\s]+[^?#\s]*"), "must be https://HOST/PATH"),
@@ -145,6 +147,26 @@ class Settings:
         "Whether keys may have their requests kept whole, prompts and answers included, under data_dir/captures.",
     )
     capture_retention_days: int = _setting(1, "Days after which what was kept is deleted.", least=1, most=365)
+    telemetry_retention_days: int = _setting(
+        90, "Days for which each call and event of agents is kept; what they add up to stays.", least=1, most=3650
+    )
+    telemetry_hours_kept_days: int = _setting(
+        0,
+        "Days for which usage is kept hour by hour; 0: for good. By the day it is always kept.",
+        least=0,
+        most=3650,
+    )
+    metrics_on_loopback: bool = _setting(
+        False, "Whether /metrics answers programs on this machine that show no token."
+    )
+    otel_endpoint: str = _setting(
+        "", "Collector of OpenTelemetry that is told of every request, such as http://127.0.0.1:4318; empty: none."
+    )
+    otel_headers: str = _setting(
+        "",
+        "Headers that the collector is sent, such as authorization=Bearer …, with commas between them.",
+        secret=True,
+    )
     fleet_token_url: str = _setting(
         "https://auth.openai.com/oauth/token",
         "Where the hub refreshes the login of a fleet pool in the mode `hub`.",
@@ -158,6 +180,9 @@ class Settings:
     agent_blocked_methods: tuple[str, ...] = _setting(
         ("config.*", "exec.approvals.*", "exec.approval.resolve", "update.run"),
         "Methods, as globs, that nobody calls of an agent through its gateway at ours.",
+    )
+    pause_unhealthy_agents: bool = _setting(
+        True, "Whether an agent whose health check failed three times in a row is paused."
     )
     egress_listen: str = _setting(
         "127.0.0.1:3128", "Where the egress proxy listens, HOST:PORT; machines beyond this one need to reach it."
@@ -175,6 +200,11 @@ class Settings:
         "unix:///var/run/docker.sock",
         "Docker-compatible engine for services and machines, if there is one: "
         "unix:///PATH, tcp://HOST:PORT or https://HOST:PORT.",
+    )
+    docker_host_open: bool = _setting(
+        False,
+        "Whether containers of agents are started though Monoize sets no firewall rule that keeps them from what "
+        "else listens on this computer.",
     )
     fly_api_token: str = _setting("", "Token for machines at Fly.io; FLY_API_TOKEN is read as well.", secret=True)
     fly_app_name: str = _setting("", "App at Fly.io that holds the machines, and nothing else.")
@@ -205,6 +235,9 @@ class Settings:
         "Releases of each service whose images are kept, so that it can be rolled back to them.",
         least=1,
         most=100,
+    )
+    build_memory_mb: int = _setting(
+        4096, "Memory that each step of a build may take; one that takes more is ended.", least=64, most=4_194_304
     )
     bind_mounts: tuple[str, ...] = _setting(
         (), "Folders of this machine of which administrators may mount parts into services; empty: none."
@@ -268,6 +301,24 @@ class Effective:
                         yield full, shown, self.sources.get(full, "default")
             else:
                 yield field.name, _shown(field, value), self.sources.get(field.name, "default")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Shown:
+    """A setting for people to look at, secrets redacted; `doc` says what it is for."""
+
+    name: str
+    value: str
+    doc: str
+    is_default: bool
+
+
+def shown(settings: Settings) -> Iterator[Shown]:
+    """As they are in force. Where each comes from is known at the start only: `Effective` tells it."""
+    for field in dataclasses.fields(Settings):
+        if field.name != "oauth":
+            value = getattr(settings, field.name)
+            yield Shown(field.name, _shown(field, value), field.metadata["doc"], value == field.default)
 
 
 def _shown(field: "dataclasses.Field[Any]", value: Any) -> str:

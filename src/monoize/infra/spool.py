@@ -30,6 +30,10 @@ log = structlog.get_logger(__name__)
 FINISHED_MOST: Final = 1_000_000
 IN_FLIGHT_MOST: Final = 50_000
 COMMIT_MOST: Final = 5_000
+# A commit costs as much for one as for many, most of all in handing the interpreter back and forth. So where there
+# is a crowd, those who come a moment later are waited for; whoever is alone never waits.
+CROWD: Final = 8
+GATHER_S: Final = 0.002
 SLOTS_MOST: Final = 256
 
 _SCHEMA: Final = (
@@ -43,6 +47,8 @@ _SCHEMA: Final = (
     "INSERT INTO owner SELECT lower(hex(randomblob(16))) WHERE NOT EXISTS (SELECT 1 FROM owner)",
 )
 _PRAGMAS: Final = (
+    # Entries of a thousand bytes and more lie on their page and not on one more each.
+    "PRAGMA page_size = 8192",
     # One owner: the lock tells a living process from a dead one, and is gone when its process is.
     "PRAGMA locking_mode = EXCLUSIVE",
     "PRAGMA journal_mode = WAL",
@@ -165,6 +171,11 @@ class Spool:
         """The request ended and nothing is to be posted."""
         await self._wish("abandon", id, b"")
 
+    @property
+    def has_finished(self) -> bool:
+        """Whether finished entries are on disk; those on their way there are not yet counted."""
+        return bool(self._finished)
+
     async def oldest(self, most: int, *, posted: Entry | None = None) -> Sequence[Entry]:
         """The finished entries that have waited longest, after everything up to `posted` is forgotten."""
         query = "SELECT id, CAST(content AS BLOB), seq FROM finished ORDER BY seq LIMIT ?"
@@ -210,10 +221,10 @@ class Spool:
             self._something_waits.notify()
         await asyncio.to_thread(self._thread.join)
 
-    async def _wish(self, verb: Verb, id: str, content: bytes) -> None:
+    def _wish(self, verb: Verb, id: str, content: bytes) -> "asyncio.Future[None]":
         done: asyncio.Future[None] = self._loop.create_future()
         self._enqueue(_Wish(verb, id, content, done))
-        await done
+        return done
 
     async def _ask(self, ask: Callable[[sqlite3.Connection], Answer]) -> Answer:
         done: asyncio.Future[Answer] = self._loop.create_future()
@@ -245,6 +256,9 @@ class Spool:
         with self._something_waits:
             while not self._waiting and not self._closing:
                 self._something_waits.wait()
+        if self._in_flight >= CROWD and not self._closing:
+            time.sleep(GATHER_S)
+        with self._lock:
             return [self._waiting.popleft() for _ in range(min(len(self._waiting), COMMIT_MOST))]
 
     def _attempt(self, work: Callable[[Given], Answer], given: Given) -> tuple[Answer | None, BaseException | None]:

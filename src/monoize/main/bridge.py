@@ -17,9 +17,10 @@ from monoize.main.above import Above
 class Bridge:
     def __init__(self, house: House, identity: Identity) -> None:
         self._audit_log = house.audit_log
-        self.snapshots = Snapshots(house.database, house.seal)
-        grants = KeyGrants(house.database, identity.authenticator.key_used)
-        budgets, intake, changes = LedgerBudgets(house.database), Intake(house.database, house.seal), Changes()
+        changes = Changes()
+        self.snapshots = Snapshots(house.database, house.seal, changes.stops_moved)
+        grants = KeyGrants(house.database, house.seal, identity.authenticator.key_used)
+        budgets, intake = LedgerBudgets(house.database), Intake(house.database, house.seal)
         house.audit_log.observe(self.snapshots.changed)
         house.audit_log.observe(changes.changed)
         self.egress = Egress(house.database, house.seal)

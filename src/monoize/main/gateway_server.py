@@ -32,6 +32,7 @@ from monoize.main.health import HEALTH, healthy
 from monoize.main.key_file import key_of_control_plane
 from monoize.main.listening import Say, Server, address_of, listening
 from monoize.main.money import open_money
+from monoize.main.quotas import open_quotas
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1"})
 _NOT_FOUND: Final = b'{"error":{"code":"not_found","message":"This process serves models only."}}'
@@ -78,7 +79,8 @@ async def _open(settings: Settings) -> AsyncIterator[DataPlane]:
             ) from problem
         above = Above(wall, wall, wall, wall.posting, lambda: follower.current)
         money = await stack.enter_async_context(open_money(settings, above))
-        plane = await stack.enter_async_context(open_gateway(settings, above, money))
+        quotas = await stack.enter_async_context(open_quotas(settings))
+        plane = await stack.enter_async_context(open_gateway(settings, above, money, quotas))
         background = Background()
         background.every(EVERY_S, "wall.follow", lambda: follower.follow(plane.keys, money.refresher))
         stack.push_async_callback(background.stop)

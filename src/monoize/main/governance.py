@@ -3,20 +3,31 @@
 import contextlib
 from collections.abc import AsyncIterator
 
+from monoize.base.ids import new_id
 from monoize.control.edge.house import House
+from monoize.control.governance.actions.escalations import SOURCES
+from monoize.control.governance.actions.health import Examiner
+from monoize.control.governance.actions.health_checks import CHECKS
 from monoize.control.governance.actions.notifications import Notifier
+from monoize.control.governance.actions.syncing import Syncer
+from monoize.control.governance.model.health import AgentHealth
+from monoize.control.governance.model.records import AgentRecord
 from monoize.control.governance.services import Governance
 from monoize.control.identity.services import Identity
+from monoize.control.telemetry.actions import events
+from monoize.control.telemetry.model.events import Event
+from monoize.gateway.govern.rehearsal import Rehearsal
 from monoize.gateway.upstream.client import Client
-from monoize.infra.quotas import MemoryQuotas, Quotas
-from monoize.infra.settings import Settings
+from monoize.infra.db import Tx
+from monoize.infra.quotas import Quotas
+from monoize.main.outside import OutsideWorld
 from monoize.main.second_factor import PasswordAgain
 from monoize.main.webhooks import PublicWebhooks
 
 
 @contextlib.asynccontextmanager
-async def open_governance(house: House, identity: Identity) -> AsyncIterator[Governance]:
-    quotas, client = _quotas(house.settings), Client()
+async def open_governance(house: House, identity: Identity, quotas: Quotas) -> AsyncIterator[Governance]:
+    client = Client()
     notifier = Notifier(
         house.database,
         house.audit_log,
@@ -25,17 +36,41 @@ async def open_governance(house: House, identity: Identity) -> AsyncIterator[Gov
         PublicWebhooks(client),
         house.settings.public_url,
     )
+    outside = OutsideWorld(client)
+    syncer = Syncer(house.database, house.seal, outside)
     try:
-        yield Governance(quotas, PasswordAgain(house, identity), notifier)
+        yield Governance(
+            *(quotas, PasswordAgain(house, identity), notifier, _examiner(house), SOURCES, outside, syncer),
+            gates=Rehearsal(),
+        )
     finally:
+        await syncer.stop()
         await client.close()
-        await quotas.close()
 
 
-def _quotas(settings: Settings) -> Quotas:
-    if not settings.redis_url:
-        return MemoryQuotas()
-    # Loading the client takes a third of a second, which a start without Redis need not pay.
-    from monoize.infra.redis_quotas import RedisQuotas
+def _examiner(house: House) -> Examiner:
+    return Examiner(
+        house.database,
+        house.audit_log,
+        house.seal,
+        CHECKS,
+        _told_to_telemetry,
+        pauses=house.settings.pause_unhealthy_agents,
+    )
 
-    return RedisQuotas(settings.redis_url)
+
+async def _told_to_telemetry(tx: Tx, record: AgentRecord, health: AgentHealth) -> None:
+    event = Event(
+        id=new_id(),
+        tenant_id=record.tenant_id,
+        config_id=record.id,
+        role_name=record.role_name,
+        metric_type="health",
+        metric_name="check",
+        metric_value=float(health.state == "healthy"),
+        unit="healthy",
+        severity="error" if health.failures else "info",
+        at_ms=int(health.checked_at.timestamp() * 1000),
+        metadata={"state": health.state, "failures": health.failures, "last_error": health.last_error},
+    )
+    await events.record(tx, event)

@@ -14,13 +14,13 @@ from monoize.control.edge.house import House
 from monoize.control.identity.actions import first_account
 from monoize.control.identity.services import Identity, make_identity
 from monoize.control.identity.store import marks
-from monoize.infra import dsn, sealed
+from monoize.infra import backups, dsn, sealed
 from monoize.infra.audit_log import AuditLog
 from monoize.infra.counters import Counters, MemoryCounters
 from monoize.infra.db import Database, open_database
 from monoize.infra.sealed import Seal
 from monoize.infra.settings import Settings
-from monoize.main import backups, master_key
+from monoize.main import master_key
 from monoize.main.key_file import key_at_hand, key_file
 from monoize.migrations import runner
 

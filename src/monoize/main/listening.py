@@ -105,6 +105,10 @@ def listening(settings: Settings) -> Iterator[socket.socket]:
 
 
 def address_of(settings: Settings, listener: socket.socket) -> str:
+    """What others call us."""
+    return settings.public_url.rstrip("/") or listens_at(listener)
+
+
+def listens_at(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else host
-    return settings.public_url.rstrip("/") or f"http://{shown}:{port}"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

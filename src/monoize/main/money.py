@@ -28,6 +28,7 @@ HANDOVER_EVERY_S: Final = 0.05
 REFRESH_EVERY_S: Final = 0.2
 DOUBT_EVERY_S: Final = 30
 SWEEP_EVERY_S: Final = 5
+TEND_EVERY_S: Final = 10
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Money:
     spool: Spool
     handover: Handover
     refresher: Refresher
+    background: Background
 
 
 @contextlib.asynccontextmanager
@@ -56,9 +58,11 @@ async def open_money(settings: Settings, above: Above) -> AsyncIterator[Money]:
         background.every(REFRESH_EVERY_S, "money.refresh", refresher.run)
         background.every(DOUBT_EVERY_S, "money.doubt", refresher.doubt_all)
         background.every(SWEEP_EVERY_S, "holds.sweep", _sweep(holds))
+        meter = Meter(holds, spool, above.budgets, owner=spool.owner)
+        background.every(TEND_EVERY_S, "money.tend", meter.tend)
         stack.push_async_callback(_post_the_rest, handover)
         stack.push_async_callback(background.stop)
-        yield Money(Meter(holds, spool, above.budgets, owner=spool.owner), holds, spool, handover, refresher)
+        yield Money(meter, holds, spool, handover, refresher, background)
 
 
 def spool_folder(settings: Settings) -> Path:

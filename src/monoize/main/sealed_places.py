@@ -7,6 +7,7 @@ from monoize.control.compute.store import sealed as compute
 from monoize.control.fleet.store import sealed as fleet
 from monoize.control.governance.store import sealed as governance
 from monoize.control.identity.store import sealed as identity
+from monoize.control.mcp.store import sealed as mcp
 from monoize.control.projects.store import sealed as projects
 from monoize.infra import idempotency
 
@@ -17,5 +18,6 @@ EVERY: Final = (
     *fleet.SEALED,
     *compute.SEALED,
     *projects.SEALED,
+    *mcp.SEALED,
     idempotency.SEALED,
 )

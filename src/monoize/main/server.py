@@ -17,7 +17,7 @@ from monoize.infra import log
 from monoize.infra.settings import Settings
 from monoize.main.application import Door, open_all
 from monoize.main.egress import egress_beside
-from monoize.main.listening import Say, Server, address_of, listening
+from monoize.main.listening import Say, Server, address_of, listening, listens_at
 
 
 def serve(settings: Settings, say: Say) -> None:
@@ -33,7 +33,7 @@ async def _serve(settings: Settings, listener: socket.socket, say: Say) -> None:
     server = Server(door, settings, stops=lambda: _end_streams(door.state))
     server.obey_signals()
     try:
-        async with open_all(settings, address_of(settings, listener)) as state:
+        async with open_all(settings, address_of(settings, listener), listens_at(listener)) as state:
             await _welcome(state, settings, listener, say)
             door.open(settings, state)
             async with egress_beside(settings, listener, state.house, state.egress) as egress:
@@ -46,8 +46,10 @@ async def _serve(settings: Settings, listener: socket.socket, say: Say) -> None:
 
 def _end_streams(state: State) -> None:
     """What would go on for as long as anybody listens."""
-    state.ledger.live.close()
-    state.compute.watchers.close()
+    rooms = (state.ledger.live, state.compute, state.projects, state.mcp)
+    for room in rooms:
+        room.audience.close()
+    state.wall.close()
 
 
 async def _welcome(state: State, settings: Settings, listener: socket.socket, say: Say) -> None:

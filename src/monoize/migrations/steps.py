@@ -4,11 +4,13 @@ SQLite and PostgreSQL roll a broken migration back; MySQL commits every statemen
 looks whether it was already taken.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from alembic import op
-from sqlalchemy import CheckConstraint, Column, MetaData, Table, inspect
+from sqlalchemy import CheckConstraint, Column, MetaData, Select, Table, inspect, literal, select
+from sqlalchemy import column as named
+from sqlalchemy import table as lightweight
 from sqlalchemy.schema import AddConstraint, CreateColumn, CreateIndex, CreateTable
 from sqlalchemy.sql.schema import SchemaItem
 
@@ -56,6 +58,14 @@ def _extend(table: Table) -> None:
             connection.exec_driver_sql(statement)
 
 
+def fill_table(name: str, columns: Sequence[str], rows: Select[Any]) -> None:
+    """Fill a table that is still empty with what a query finds, in one statement."""
+    connection = op.get_bind()
+    into = lightweight(name, *map(named, columns))
+    if connection.execute(select(literal(1)).select_from(into).limit(1)).first() is None:
+        connection.execute(into.insert().from_select(columns, rows))
+
+
 def relax_table(name: str, *items: SchemaItem, without: Collection[str] = ()) -> None:
     """Let a table be as it is declared here, in full: more columns, columns that may be empty, wider checks.
 
@@ -81,7 +91,7 @@ def relax_table(name: str, *items: SchemaItem, without: Collection[str] = ()) ->
             if constraint.name in checks:
                 connection.exec_driver_sql(f"ALTER TABLE {name} DROP CONSTRAINT {constraint.name}")
             connection.execute(AddConstraint(constraint))
-    _drop_indexes(name, without)
+    drop_indexes(name, without)
 
 
 def _copy_into_new(table: Table, without: Collection[str]) -> None:
@@ -103,13 +113,14 @@ def _copy_into_new(table: Table, without: Collection[str]) -> None:
     if last is not None:
         connection.exec_driver_sql("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table.name, last))
     _create_missing_indexes(table)
-    _drop_indexes(table.name, without)
+    drop_indexes(table.name, without)
     for trigger in triggers_of(table, connection.dialect):
         for statement in trigger.statements:
             connection.exec_driver_sql(statement)
 
 
-def _drop_indexes(name: str, gone: Collection[str]) -> None:
+def drop_indexes(name: str, gone: Collection[str]) -> None:
+    """Those of them that are there."""
     connection = op.get_bind()
     present = {index["name"] for index in inspect(connection).get_indexes(name)}
     on = f" ON {name}" if connection.dialect.name in ("mysql", "mariadb") else ""

@@ -21,6 +21,7 @@ from monoize.control.fleet import tables as _fleet
 from monoize.control.governance import tables as _governance
 from monoize.control.identity import tables as _identity
 from monoize.control.ledger import tables as _ledger
+from monoize.control.mcp import tables as _mcp
 from monoize.control.projects import tables as _projects
 from monoize.control.telemetry import tables as _telemetry
 from monoize.infra.audit_log import logs
@@ -37,6 +38,7 @@ DECLARED = (
     _governance,
     _identity,
     _ledger,
+    _mcp,
     _projects,
     _telemetry,
     logs,

@@ -1,5 +1,6 @@
 """A house with money in it: somebody with a balance, and the meter that counts it."""
 
+import dataclasses
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -19,3 +20,11 @@ async def till_everywhere(engine: str, tmp_path: Path) -> AsyncIterator[Till]:
     """The same, once for each engine."""
     async with open_house(test_settings(engine, tmp_path)) as house, open_till(house) as opened:
         yield opened
+
+
+@pytest.fixture
+async def open_till_here(sqlite: str, tmp_path: Path) -> AsyncIterator[Till]:
+    """One whose figures are open to programs on the same machine."""
+    settings = dataclasses.replace(test_settings(sqlite, tmp_path), metrics_on_loopback=True)
+    async with open_house(settings) as house, open_till(house) as till:
+        yield till

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import msgspec
 import pytest
 from control.telemetry.bench import USAGE_NANO, event
 from sqlalchemy import func, select
@@ -15,8 +16,8 @@ from monoize.base.cost.usage import Usage
 from monoize.base.ids import new_id
 from monoize.contract.budgets import user_budget
 from monoize.contract.events import Charged, encode
-from monoize.control.ledger.tables import request_logs
-from monoize.control.telemetry.tables import agent_telemetry, telemetry_days
+from monoize.control.ledger.tables import billing_ledger, request_logs
+from monoize.control.telemetry.tables import agent_telemetry, usage_days
 from monoize.infra.holds import Claim
 from monoize.infra.settings import Settings
 from monoize.infra.spool import open_spool
@@ -38,6 +39,30 @@ async def test_charges_and_request_logs_are_posted_on_every_engine(till_everywhe
     assert {id: [amount] for id, amount in zip(spent, (7, 3, 11) * 2, strict=True)} == await till.booked(spent)
     assert (10_000 - 21, 50 - 21) == (await till.balance(rich), await till.balance(poor))
     assert 6 == await logged(till)
+
+
+async def test_an_agents_request_is_booked_as_that_agents(till: Till):
+    user_id, agent_id, record_id = await till.person(100), new_id(), new_id()
+    plain = request(new_id(), user_id, 10)
+    assert plain.log is not None
+    of_record = msgspec.structs.replace(plain.log, agent_record_id=record_id)
+    called = event(agent_id=agent_id).call
+    for number, wanted in enumerate(
+        (
+            plain,
+            msgspec.structs.replace(plain, log=of_record, call=called),
+            msgspec.structs.replace(plain, agent_id=agent_id),
+        )
+    ):
+        id = f"{plain.request_id}-{number}"
+        await till.money.spool.finish(id, encode(msgspec.structs.replace(wanted, id=new_id(), request_id=id)))
+    await till.money.handover.post_all()
+
+    async with till.house.house.database.read() as tx:
+        columns = billing_ledger.c
+        query = select(columns.agent_id, columns.agent_record_id).where(columns.kind == "request_charge")
+        booked = [tuple(row) for row in await tx.execute(query.order_by(columns.request_id))]
+    assert [(None, None), (agent_id, record_id), (agent_id, None)] == booked
 
 
 async def test_what_is_posted_again_changes_nothing(till_everywhere: Till):
@@ -64,7 +89,7 @@ async def calls(till: Till) -> tuple[list[tuple[str, int | None]], int]:
     """The recorded calls with their costs, and how many the sums of the days count."""
     async with till.house.house.database.read() as tx:
         rows = await tx.execute(select(agent_telemetry.c.id, agent_telemetry.c.cost_nano))
-        counted = await tx.scalar(select(func.sum(telemetry_days.c.calls)))
+        counted = await tx.scalar(select(func.sum(usage_days.c.calls)))
         return [(row.id, row.cost_nano) for row in rows], int(counted or 0)
 
 

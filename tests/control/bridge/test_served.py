@@ -87,7 +87,7 @@ async def test_a_rule_that_its_owners_role_reaches_no_more_is_out_of_force(serve
     admin = await served.make_user(root, "ada", role="admin")
     rules = [{"transform": "auto_cache_user_id"}, {"transform": "strip_reasoning"}]
     secret = granted(await admin.post("/api/keys", json={"name": "k", "transforms": rules}))["secret"]
-    grants = KeyGrants(served.house.database, lambda key_id, at: None)
+    grants = KeyGrants(served.house.database, served.house.seal, lambda key_id, at: None)
 
     async def in_force() -> list[str]:
         grant = await grants.grant(fingerprint(secret))

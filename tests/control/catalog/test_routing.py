@@ -336,6 +336,17 @@ async def test_how_much_a_model_can_write_is_told_where_somebody_said_it(upstrea
     assert {("openai", "a"): 1_000, ("openai", "b"): 2_000, ("openai", "c"): 2**40} == found
 
 
+async def test_what_a_model_can_do_is_what_the_catalogue_says(upstreams: Upstreams):
+    async with upstreams.database.write() as tx:
+        for key, tools, vision in (("a", 1, 1), ("b", 0, 0)):
+            model = {"id": key, "provider": "openai", "model_key": key, "display_name": key}
+            await tx.execute(insert(ai_models).values(**model, supports_tools=tools, supports_vision=vision))
+
+        found = await routing.capabilities(tx, [("openai", "a"), ("openai", "b"), ("openai", "c"), ("google", "a")])
+        assert {} == await routing.capabilities(tx, [])
+    assert {("openai", "a"): frozenset({"tools", "vision"}), ("openai", "b"): frozenset()} == found
+
+
 async def test_nothing_is_loaded_from_nothing(upstreams: Upstreams):
     assert [] == await upstreams.load()
     assert 0 == await upstreams.generation()

@@ -8,11 +8,14 @@ from control.compute.bench import ComputeBench, own
 from control.compute.plans import NOW
 from control.ledger.bench import caller
 from sqlalchemy import delete, func, select, update
+from support.answers import granted
+from support.house import Client, RunningHouse
 
 from monoize.base.errors import Refusal, UsageLimitExceeded
 from monoize.base.ids import fingerprint, new_id
 from monoize.contract.egress import EgressGrant
 from monoize.control.compute.actions import agents, channels, egress, power
+from monoize.control.compute.actions.agents import LentTo
 from monoize.control.compute.errors import (
     AgentDisabled,
     AgentHasMachine,
@@ -90,7 +93,8 @@ async def test_a_token_lets_its_agent_out_and_opens_the_gateway_and_a_new_one_en
     async with books.database.read() as tx:
         assert changed.gateway_token == await agents.token_of(tx, books.seal, made.agent.id)
         holder = await holder_of(tx, fingerprint(changed.gateway_token), NOW)
-        assert (ada, made.agent.id) == (holder.owner.id, await agents.lent_to(tx, holder.key))
+        lent = await agents.lent_to(tx, holder.key)
+        assert (ada, LentTo(made.agent.id, None, machine)) == (holder.owner.id, lent)
         with pytest.raises(Refusal):
             await holder_of(tx, fingerprint(made.gateway_token), NOW)
         stored = repr((await tx.execute(select(agents_table))).all())
@@ -263,3 +267,22 @@ async def test_a_stopped_machine_gets_the_new_token_when_it_starts(sqlite_books:
     async with books.database.read() as tx:
         assert (await power.find(tx, own(ada).principal, machine)).stale
         assert 0 == await tx.scalar(select(func.count()).select_from(compute_operations))
+
+
+async def test_where_an_agent_gets_out_to_is_what_its_record_says(house: RunningHouse, root: Client):
+    security = {"hosts_allow": ["*.example.com"], "hosts_deny": ["bad.example.com"]}
+    record = {"name": "a", "role_name": "b", "status": "active", "policies": {"security_policy_json": security}}
+    config_id = granted(await root.post("/api/agent-records", json=record))["id"]
+    granted(await root.post("/api/plans", json={"name": "some", "max_agents": 1, "max_vpses": 1}))
+    granted(await root.put(f"/api/users/{root.user['id']}/plan", json={"plan": "some"}))
+    made = granted(await root.post("/api/agents", json={"name": "agent", "config_id": config_id}))
+
+    async with house.house.database.read() as tx:
+        token = fingerprint(made["gateway_token"])
+        found = await egress.egress_grant(tx, made["agent"]["id"], token, now=NOW)
+    assert found is not None
+    assert (("*.example.com",), ("bad.example.com",), True) == (
+        found.hosts_allow,
+        found.hosts_deny,
+        found.private_networks_denied,
+    )

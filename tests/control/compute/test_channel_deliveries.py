@@ -14,6 +14,7 @@ from fakes.cloud import Cloud
 from sqlalchemy import case, insert, select, update
 from support.agent_on_machine import Agent, standing_agent
 from support.house import RunningHouse
+from support.patience import PATIENCE_S
 from support.rows import last_seq, logs_after
 from support.site import make_site
 
@@ -34,7 +35,6 @@ from monoize.control.compute.tables import (
 )
 from monoize.control.compute.tables import agents as agents_table
 
-WAIT_S: Final = 10
 SOON: Final = dt.timedelta(seconds=1)
 LATER: Final = dt.timedelta(hours=1)
 
@@ -91,7 +91,7 @@ class Place:
 
 
 async def until(is_so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(WAIT_S):
+    async with asyncio.timeout(PATIENCE_S):
         while not is_so():
             await asyncio.sleep(0.01)
 
@@ -331,7 +331,7 @@ async def test_the_clock_has_so_many_told_at_once_and_the_rest_after_them(sqlite
     await place.deliverer.run()
     assert delivering.AT_ONCE_MOST == len(place.agent.heard)
     place.agent.answers.set()
-    async with asyncio.timeout(WAIT_S):
+    async with asyncio.timeout(PATIENCE_S):
         while len(place.agent.heard) < len(everybody):
             await place.deliverer.run()
             await asyncio.sleep(0.01)

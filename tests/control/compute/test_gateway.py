@@ -5,58 +5,26 @@ import contextlib
 import json
 import socket
 from collections.abc import AsyncIterator
-from typing import Any, Final, NamedTuple
+from typing import Any
 
 import pytest
 import uvicorn
-from sqlalchemy import insert, select, update
-from support.agent_on_machine import Agent, standing_agent
-from support.answers import refusal
+from sqlalchemy import select, update
+from support.answers import granted, refusal
 from support.house import Client, RunningHouse
+from support.patience import PATIENCE_S
+from support.reach import Reach, reached_agent
 from support.rows import last_seq, logs_after
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
-from monoize.base.ids import new_id
-from monoize.control.compute.tables import agents as agents_table
-from monoize.control.compute.tables import plans, vps_configs, vps_usage_periods, vpses
-from monoize.control.identity.tables import users
+from monoize.control.compute.tables import vps_usage_periods, vpses
 from monoize.main.websockets import SPOKEN
-
-WAIT_S: Final = 10
-
-
-class Reach(NamedTuple):
-    house: RunningHouse
-    owner: Client
-    agent: Agent
-    agent_id: str
-    machine_id: str
-    token: str
-
-    @property
-    def path(self) -> str:
-        return f"/api/agents/{self.agent_id}"
 
 
 @pytest.fixture
 async def reach(house: RunningHouse, root: Client) -> Reach:
-    agent, address = standing_agent()
-    agent.heard.clear()
-    owner = await house.make_user(root)
-    plan, preset, machine = new_id(), new_id(), new_id()
-    made = {"image": "none", "cpu_millicores": 100, "memory_mb": 64, "disk_gb": 1, "provider": "fly"}
-    async with house.house.database.write() as tx:
-        await tx.execute(insert(plans).values(id=plan, name=plan, max_agents=1, max_vpses=1))
-        await tx.execute(insert(vps_configs).values(id=preset, name=preset, **made))
-        await tx.execute(update(users).where(users.c.id == owner.user["id"]).values(plan_id=plan))
-    created = (await owner.post("/api/agents", json={"name": "helper"})).json()
-    row = {"id": machine, "user_id": owner.user["id"], "vps_config_id": preset, "name": "m", "provider": "fly"}
-    async with house.house.database.write() as tx:
-        await tx.execute(insert(vpses).values(**row, state="running", address=address))
-        of_agent = agents_table.c.id == created["agent"]["id"]
-        await tx.execute(update(agents_table).where(of_agent).values(vps_id=machine))
-    return Reach(house, owner, agent, created["agent"]["id"], machine, created["gateway_token"])
+    return await reached_agent(house, root)
 
 
 async def bandwidth(reach: Reach) -> int:
@@ -166,7 +134,7 @@ def opened(url: str, reach: Reach, **options: Any) -> connect:
 
 
 async def heard(line: ClientConnection) -> Any:
-    async with asyncio.timeout(WAIT_S):
+    async with asyncio.timeout(PATIENCE_S):
         return json.loads(await line.recv())
 
 
@@ -178,12 +146,26 @@ async def test_a_websocket_is_filtered_also_where_a_message_comes_in_pieces(reac
         await line.send(['{"id":2,"met', 'hod":"conf', 'ig.set"}'])
         assert 2 == (await heard(line))["id"]
         await line.send(b"\x00binary")
-        async with asyncio.timeout(WAIT_S):
+        async with asyncio.timeout(PATIENCE_S):
             assert b"\x00binary" == await line.recv()
 
     assert ["chat.send"] == [asked["method"] for asked in reach.agent.heard]
     assert f"Bearer {reach.token}" == reach.agent.heard[0]["authorization"]
     assert 0 < await bandwidth(reach)
+
+
+async def test_a_record_denies_methods_beside_those_that_are_denied_for_all(reach: Reach, root: Client):
+    policies = {"security_policy_json": {"gateway_methods_deny": ["chat.*"]}}
+    record = {"name": "a", "role_name": "b", "status": "active", "policies": policies}
+    config_id = granted(await root.post("/api/agent-records", json=record))["id"]
+    granted(await root.patch(reach.path, json={"config_id": config_id}))
+
+    async with served(reach) as url, opened(f"{url}/rpc", reach) as line:
+        for id, method in enumerate(("chat.send", "config.set")):
+            await line.send(json.dumps({"id": id, "method": method}))
+            assert (id, True) == ((said := await heard(line))["id"], "error" in said)
+
+    assert [] == reach.agent.heard
 
 
 async def test_a_websocket_of_somebody_else_or_of_a_foreign_page_is_not_opened(reach: Reach, root: Client):

@@ -10,9 +10,11 @@ import pytest
 from fakes.cloud import Cloud
 from support.answers import granted, refusal
 from support.house import Client, RunningHouse
+from support.patience import PATIENCE_S
 from support.site import WAYS, Site, is_well, make_site, not_read
 
 from monoize.control.compute.actions.working import Worker
+from monoize.infra.background import Background
 
 NOBODY = "01a1fc11-0000-7000-8000-000000000001"
 
@@ -36,7 +38,10 @@ async def owner(house: RunningHouse, root: Client, site: Site) -> Client:
 async def worker(site: Site) -> AsyncIterator[Worker]:
     working = Worker(site.house, site.drivers, WAYS, is_well, not_read)
     site.house.audit_log.observe(working.changed)
+    background = Background()
+    background.every(PATIENCE_S, "work", working.run, bell=working.bell)
     yield working
+    await background.stop()
     await working.stop()
 
 
@@ -49,6 +54,13 @@ async def test_a_verb_answers_at_once_with_what_it_has_begun(site: Site, owner: 
     assert (asked["operation"]["kind"], asked["operation"]["state"]) == ("stop", "queued")
     found = granted(await owner.get("/api/operations", params={"machine_id": machine.id, "only_open": True}))
     assert [each["id"] for each in found["items"]] == [asked["operation"]["id"]]
+
+
+async def test_a_user_goes_when_no_provider_has_a_machine_of_theirs_any_more(site: Site, root: Client) -> None:
+    machine = await site.made()
+    assert (409, "user_has_machines") == refusal(await root.delete(f"/api/users/{site.user_id}"))
+    await site.carry_out(await site.begin("destroy", machine.id))
+    assert 204 == (await root.delete(f"/api/users/{site.user_id}")).status_code
 
 
 @pytest.mark.parametrize(("verb", "state"), [("start", "running"), ("stop", "stopped")])
@@ -111,7 +123,7 @@ async def test_a_stream_tells_each_step_until_the_end(site: Site, owner: Client,
     site.cloud.changing_for = 2
     machine = await site.made()
     asked = granted(await owner.post(f"/api/vpses/{machine.id}/restart"))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         answer = await owner.get(f"/api/operations/{asked['operation']['id']}/stream")
     assert answer.headers["content-type"].startswith("text/event-stream")
     told = [json.loads(line[6:]) for line in answer.text.splitlines() if line.startswith("data: ")]
@@ -131,7 +143,7 @@ async def test_a_deleted_agents_machine_goes_too(site: Site, owner: Client, work
     machine, agent_id = await site.machine(state="running")
     answer = await owner.delete(f"/api/agents/{agent_id}")
     assert answer.status_code == 202
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         await owner.get(f"/api/operations/{answer.json()['id']}/stream")
     assert (await site.stored(machine.id)).state == "destroyed"
 

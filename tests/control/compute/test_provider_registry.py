@@ -6,12 +6,15 @@ import pytest
 
 from monoize.control.compute.drivers.registry import Drivers, open_drivers
 from monoize.control.compute.errors import ProviderNotConfigured, ProviderUnknown
+from monoize.control.compute.model.machines import Ways
 from monoize.infra.settings import Settings, load
+
+HERE = Ways("127.0.0.1:3128", "http://127.0.0.1:8080")
 
 
 def opened(tmp_path: Path, **settings: str) -> Drivers:
     made = Settings(data_dir=tmp_path, docker_url=f"unix://{tmp_path}/docker.sock", **settings)
-    return open_drivers(made, "0123456789ab")
+    return open_drivers(made, "0123456789ab", HERE)
 
 
 async def test_processes_are_there_everywhere_and_an_engine_when_it_is(tmp_path: Path) -> None:
@@ -45,7 +48,7 @@ async def test_clouds_are_there_by_the_names_that_their_own_tools_read(tmp_path:
         "HETZNER_SSH_KEY_NAMES": "ops, dev",
     }
     effective = load(environ, Path("/dev/null"))
-    drivers = open_drivers(effective.settings, "0123456789ab")
+    drivers = open_drivers(effective.settings, "0123456789ab", HERE)
 
     assert {"fly", "hetzner"} <= {driver.name for driver in drivers.all}
     assert ("prefixed", 7) == (effective.settings.hetzner_api_token, effective.settings.hetzner_network_id)

@@ -184,12 +184,18 @@ async def test_a_provider_that_does_not_answer_makes_machines_unknown_and_nothin
         raise ProviderAway("cloud", "HTTP 503")
 
     here.cloud.trouble = away
-    await reconciler(here).reconcile(here.cloud)
+    looking = reconciler(here)
+    for _ in range(2):
+        await looking.reconcile(here.cloud)
+    assert {"cloud": 2} == looking.unanswered
     found = await here.stored(machine.id)
     assert (found.state, found.desired, found.observed) == ("running", "running", "unknown")
     assert await here.operations_of(machine.id) == []
-    orphans = await reconciler(here).orphans()
+    orphans = await looking.orphans()
     assert [unanswered.provider for unanswered in orphans.unanswered] == ["cloud"]
+    here.cloud.trouble = Cloud().trouble
+    await looking.reconcile(here.cloud)
+    assert {"cloud": 0} == looking.unanswered
 
 
 async def test_what_keeps_stopping_is_started_a_few_times_and_then_left_to_people(here: Site) -> None:

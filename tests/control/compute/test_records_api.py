@@ -93,7 +93,7 @@ async def test_agents_have_a_token_that_is_shown_once_and_opens_the_gateway(
     path, token = f"/api/agents/{made['agent']['id']}", made["gateway_token"]
     rotated = granted(await user.post(f"{path}/rotate-token"))["gateway_token"]
 
-    grants = KeyGrants(house.house.database, lambda *_: None)
+    grants = KeyGrants(house.house.database, house.house.seal, lambda *_: None)
     opened = await grants.grant(fingerprint(rotated))
     assert opened is not None
     assert (user.user["id"], made["agent"]["id"]) == (opened.user_id, opened.agent_id)

@@ -9,6 +9,7 @@ import pytest
 from fakes.cloud import Cloud, Died, Moment, Verb
 from sqlalchemy import select, update
 from support.house import RunningHouse
+from support.patience import PATIENCE_S
 from support.site import WAYS, Site, is_well, make_site, not_read
 
 from monoize.base.clock import utc_now
@@ -283,7 +284,7 @@ async def test_workers_of_several_processes_do_each_operation_once(site_everywhe
     made = [await site.machine() for _ in range(6)]
     begun = [await site.begin("create", machine.id) for machine, _ in made]
     workers = [Worker(site.house, site.drivers, WAYS, is_well, not_read) for _ in range(3)]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while [each for each in begun if (await site.read(each.id)).is_open]:
             await asyncio.gather(*(worker.run() for worker in workers))
             await asyncio.gather(*(worker.renew() for worker in workers))
@@ -302,7 +303,7 @@ async def test_a_worker_that_stops_gives_its_leases_back(site: Site) -> None:
     machine, _ = await site.machine()
     operation = await site.begin("create", machine.id)
     worker = Worker(site.house, site.drivers, WAYS, never, not_read)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         await worker.run()
         while not [step for step in (await site.read(operation.id)).steps if step.name == "health"]:
             await asyncio.sleep(0.02)

@@ -12,6 +12,7 @@ from support.answers import granted, refusal, together
 from support.fleet import enrol, refused, told
 from support.house import Client, RunningHouse
 from support.logins import Sharer, ago, digest, login, normal
+from support.patience import PATIENCE_S
 from support.rows import every_row, last_seq, logs_after
 
 from monoize.base.clock import utc_now
@@ -385,7 +386,7 @@ def run_script(text: str, home: Path, curl: str) -> subprocess.CompletedProcess[
     (home / "bin" / "curl").write_text(curl)
     os.chmod(home / "bin" / "curl", 0o755)
     env = {"HOME": str(home), "PATH": f"{home}/bin:{os.environ['PATH']}"}
-    return subprocess.run(["sh"], input=text, text=True, capture_output=True, env=env, timeout=30)
+    return subprocess.run(["sh"], input=text, text=True, capture_output=True, env=env, timeout=PATIENCE_S)
 
 
 async def test_the_seed_script_sends_the_file_and_keeps_its_address_out_of_all_arguments(

@@ -34,7 +34,7 @@ async def host(house: RunningHouse, root: Client, alice: Client) -> EnrolledHost
 
 
 async def grant_of(house: RunningHouse, key: str) -> Grant | None:
-    return await KeyGrants(house.house.database, lambda *_: None).grant(fingerprint(key))
+    return await KeyGrants(house.house.database, house.house.seal, lambda *_: None).grant(fingerprint(key))
 
 
 async def test_the_hosts_key_opens_the_gateway_at_its_owners_cost(

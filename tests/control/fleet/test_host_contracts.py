@@ -5,9 +5,9 @@ from typing import Final
 import pytest
 from fastapi.routing import iter_route_contexts
 from support.answers import granted
-from support.endpoints import HOSTS_API, Endpoint, closed_application
+from support.endpoints import HOSTS_API, Endpoint
 from support.fleet import EnrolledHost, enrol, stored
-from support.house import Client, RunningHouse
+from support.house import Client, RunningHouse, closed_application
 from support.rows import every_row
 
 WRONG_KEY: Final = "0" * 64

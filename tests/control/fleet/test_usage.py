@@ -13,7 +13,7 @@ from support.rows import every_row, last_seq, logs_after
 from monoize.base.clock import utc_now
 from monoize.control.fleet.model.usage import COUNT_MOST, ENTRIES_MOST
 from monoize.control.fleet.tables import hosts, token_usage_ingests
-from monoize.control.telemetry.tables import reported_days, telemetry_days, token_usages
+from monoize.control.telemetry.tables import reported_days, token_usages, usage_days
 
 PRICE = {
     "provider": "openai",
@@ -265,7 +265,7 @@ async def test_reported_usage_is_held_against_no_bill(house: RunningHouse, root:
     measured = granted(await root.get("/api/telemetry/costs", params=days))
     reported = granted(await root.get("/api/telemetry/costs", params={**days, "source": "reported"}))
 
-    assert [] == measured["items"] == await rows(house, telemetry_days)
+    assert [] == measured["items"] == await rows(house, usage_days)
     assert [
         {
             "provider": "openai",

@@ -1,6 +1,7 @@
 """Limits of roles: kept, changed, raised for a while; and what an agent is told that asks before it acts."""
 
 import asyncio
+import dataclasses
 import datetime as dt
 
 import pytest
@@ -41,9 +42,7 @@ def clock(house: RunningHouse) -> Clock:
     """The time of day by which this house counts."""
     clock, governance = Clock(), house.app.state.governance
     assert isinstance(governance, Governance)
-    house.app.state.governance = Governance(
-        MemoryQuotas(clock_ms=clock), governance.second_factor, governance.notifier
-    )
+    house.app.state.governance = dataclasses.replace(governance, quotas=MemoryQuotas(clock_ms=clock))
     return clock
 
 

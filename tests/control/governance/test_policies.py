@@ -21,6 +21,8 @@ from monoize.contract.policies.catalogue import (
     read,
     schema_of,
 )
+from monoize.contract.policies.cost import CostPolicy
+from monoize.contract.policies.model_policy import ModelPolicy
 from monoize.control.governance.tables import agent_ai_sam
 
 WRONG: dict[PolicyName, list[tuple[Any, str]]] = {
@@ -30,6 +32,8 @@ WRONG: dict[PolicyName, list[tuple[Any, str]]] = {
         ({"rules": [{"approvers": {}}]}, "/rules/0/match"),
         ({"default_ttl": 59}, "/default_ttl"),
         ({"on_expiry": "allow"}, "/on_expiry"),
+        ({"allow_self": True}, "/allow_self"),
+        ({"bind_arguments": False}, "/bind_arguments"),
     ],
     "integrations_json": [
         ({"github": {"scope": []}}, "/github/scope"),
@@ -41,6 +45,8 @@ WRONG: dict[PolicyName, list[tuple[Any, str]]] = {
         ([{"service_id": "a", "timeout_ms": 99}], "/0/timeout_ms"),
         ([{"service_id": "a"}, {"service_id": "a"}], "/1/service_id"),
         ({"service_id": "a"}, ""),
+        ([{"service_id": "a", "transport": "sse"}], "/0/transport"),
+        ([{"service_id": "a", "credential_ref": "mine"}], "/0/credential_ref"),
     ],
     "tool_permissions_json": [
         ({"rules": [{"tool": "a", "effect": "maybe"}]}, "/rules/0/effect"),
@@ -61,10 +67,20 @@ WRONG: dict[PolicyName, list[tuple[Any, str]]] = {
         ({"windows": [{"id": "a", "period": "day", "limit_usd": "1e3"}]}, "/windows/0/limit_usd"),
         ({"windows": [{"id": "a", "period": "day", "limit_usd": "1"}] * 2}, "/windows/1/id"),
         ({"timezone": "Mars/Olympus"}, ""),
+        (
+            {"windows": [{"id": "a", "period": "day", "limit_usd": "1", "action": "require_byok"}]},
+            "/windows/0/action",
+        ),
+        (
+            {"windows": [{"id": "a", "period": "day", "limit_usd": "1", "scope": {"tag": "a"}}]},
+            "/windows/0/scope/tag",
+        ),
     ],
-    "model_policy_json": [({"max_tool_loop": 0}, "/max_tool_loop"), ({"max_tier": "huge"}, "/max_tier")],
+    "model_policy_json": [({"max_tool_loop": 0}, "/max_tool_loop"), ({"max_tier": "mini"}, "/max_tier")],
     "cost_policy_json": [
         ({"handoff_at_pct": 101}, "/handoff_at_pct"),
+        ({"max_code_seconds": 60}, "/max_code_seconds"),
+        ({"on_unpriced": "allow"}, "/on_unpriced"),
         ({"rate_override": {"input_rate_per_mtok": "1"}}, "/rate_override/output_rate_per_mtok"),
     ],
     "pii_policy_json": [
@@ -82,10 +98,15 @@ WRONG: dict[PolicyName, list[tuple[Any, str]]] = {
         ({"channels": {"webhook": "http://example.com"}}, "/channels/webhook"),
         ({"quiet": {"from": "24:00"}}, "/quiet/from"),
         ({"events": {"finding": ["everybody"]}}, "/events/finding/0"),
+        ({"events": {"finding": ["owner"]}}, "/events/finding"),
+        ({"channels": {"in_app": False}}, "/channels/in_app"),
     ],
     "telemetry_policy_json": [
-        ({"level": "content"}, "/content_roles"),
-        ({"level": "content", "redact": False, "content_roles": ["auditor"]}, "/redact"),
+        ({"level": "content"}, "/level"),
+        ({"redact": False}, "/redact"),
+        ({"preview_chars": 1}, "/preview_chars"),
+        ({"exporters": ["other"]}, "/exporters"),
+        ({"content_roles": ["auditor"]}, "/content_roles"),
         ({"retention_days": 3651}, "/retention_days"),
     ],
 }
@@ -157,6 +178,17 @@ def test_the_schema_takes_whatever_the_check_takes(name: PolicyName, data: st.Da
 
     read(name, document)
     jsonschema_rs.validator_for(schema_of(name)).validate(document)
+
+
+def test_what_older_versions_say_and_nobody_takes_any_more_says_nothing():
+    windows = [
+        {"id": "a", "period": "day", "limit_usd": "1", "action": "approve"},
+        {"id": "b", "period": "day", "limit_usd": "1", "scope": {"tag": "x"}},
+    ]
+    budgets = read("budgets_json", {"windows": windows})
+    assert [("a", "block")] == [(each.id, each.action) for each in budgets.windows]
+    assert ModelPolicy(effort="low") == read("model_policy_json", {"max_tier": "mini", "effort": "low"})
+    assert CostPolicy() == read("cost_policy_json", {"on_unpriced": "allow", "max_code_seconds": 5})
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -28,7 +28,7 @@ async def create(root: Client, name: str = "sam", **fields: Any) -> dict[str, An
 
 
 async def change(root: Client, record: dict[str, Any], **fields: Any) -> dict[str, Any]:
-    body = {"version": record["config_version"], **fields}
+    body = {"version": record["config_version"], "sole_admin": True, **fields}
     return granted(await root.patch(f"{PATH}/{record['id']}", json=body))
 
 
@@ -165,7 +165,7 @@ async def test_going_back_makes_a_new_version_that_says_what_an_old_one_said(roo
 
     assert (409, "version_conflict") == refusal(await root.post(back, json={"to": 1, "version": 1}))
     assert (404, "revision_not_found") == refusal(await root.post(back, json={"to": 9, "version": 2}))
-    third = granted(await root.post(back, json={"to": 1, "version": 2, "reason": "It broke."}))
+    third = granted(await root.post(back, json={"to": 1, "version": 2, "reason": "It broke.", "sole_admin": True}))
 
     assert (3, first["config_hash"]) == (third["config_version"], third["config_hash"])
     assert (first["policies"], first["mode"]) == (third["policies"], third["mode"])
@@ -435,7 +435,7 @@ async def test_a_baseline_holds_while_it_is_active_and_there_is_one_of_a_kind(ro
 
     second = await root.post(PATH, json={"name": "b", "role_name": "b", "baseline": "platform"})
     assert (409, "baseline_exists") == refusal(second)
-    granted(await root.patch(f"{PATH}/{house['id']}", json={"status": "paused"}))
+    granted(await root.patch(f"{PATH}/{house['id']}", json={"status": "paused", "sole_admin": True}))
     assert (await in_force(root, record))["policies"]["rate_limits_json"]["burst"] is None
     assert (404, "agent_record_not_found") == refusal(await root.get(f"{PATH}/{house['id']}/effective"))
 

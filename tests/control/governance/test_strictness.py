@@ -51,6 +51,9 @@ def test_a_field_that_allows_more_is_noticed(name: str, looser: Any, stricter: A
     assert [] == loosened(RECORD, dataclasses.replace(RECORD, **{name: stricter}))
 
 
+RATES = {"input_rate_per_mtok": "1", "output_rate_per_mtok": "2"}
+
+
 @pytest.mark.parametrize(
     ("name", "before", "after", "is_looser"),
     [
@@ -62,6 +65,9 @@ def test_a_field_that_allows_more_is_noticed(name: str, looser: Any, stricter: A
         ("model_policy_json", {"allowed_models": ["gpt-*"]}, {"allowed_models": ["g*"]}, True),
         ("model_policy_json", {"blocked_models": ["a"]}, {"blocked_models": ["b"]}, True),
         ("model_policy_json", {"default_model": "a"}, {"default_model": "b"}, False),
+        ("cost_policy_json", {}, {"rate_override": RATES}, True),
+        ("cost_policy_json", {"rate_override": RATES}, {"rate_override": RATES, "markup_bp": 1}, False),
+        ("cost_policy_json", {"markup_bp": 2}, {"markup_bp": 1}, True),
         ("security_policy_json", {}, {"deny_private_networks": False}, True),
         ("security_policy_json", {}, {"max_chain_depth": 16}, True),
         ("security_policy_json", {}, {"max_chain_depth": 14}, False),

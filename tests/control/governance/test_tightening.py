@@ -150,7 +150,7 @@ def test_limits_denials_permissions_and_protections_are_merged_each_by_its_own_r
         "blocked_models": ["a", "b"],
         "allowed_models": ["gpt-*-mini", "gpt-mini"],
         "max_tool_loop": 5,
-        "max_tier": "mini",
+        "effort": "low",
         "default_model": "inner",
     } == tighten(
         "model_policy_json",
@@ -159,7 +159,7 @@ def test_limits_denials_permissions_and_protections_are_merged_each_by_its_own_r
             "blocked_models": ["a"],
             "allowed_models": ["gpt-*"],
             "max_tool_loop": 7,
-            "max_tier": "mini",
+            "effort": "low",
             "default_model": "inner",
         },
     )

@@ -7,7 +7,7 @@ from support.answers import granted, refusal
 from support.house import Client, RunningHouse
 from support.rows import every_row, last_seq, logs_after
 
-from monoize.base.principal import SCOPES
+from monoize.base.principal import ROLE_PERMISSIONS, SCOPES
 
 NOWHERE = "01a1fc11-0000-7000-8000-000000000000"
 EVERYTHING = sorted(SCOPES)
@@ -29,7 +29,8 @@ def acting_for(client: Client, user: Client | str) -> Client:
 async def test_with_the_scope_a_token_is_the_user_and_still_itself(frontend: Client, user: Client):
     me = granted(await acting_for(frontend, user).get("/api/me"))
 
-    assert ("user", "alice", "user", "token:frontend", ["approvals.decide", "approvals.read", "self"]) == (
+    permissions = sorted(ROLE_PERMISSIONS["user"])
+    assert ("user", "alice", "user", "token:frontend", permissions) == (
         me["kind"],
         me["name"],
         me["role"],

@@ -115,7 +115,8 @@ def test_scopes_add_nothing_but_impersonation(role: str, scope: list[str] | None
     permissions = permissions_of(role, None if scope is None else frozenset(scope))
 
     assert permissions <= ROLE_PERMISSIONS[role] | {"impersonate"}
-    assert scope is None or permissions <= set(scope)
+    # Whoever may change what is theirs may look at it.
+    assert scope is None or permissions <= {*scope, *(["self.read"] if "self" in scope else [])}
     assert "impersonate" not in permissions or (scope is not None and "impersonate" in scope)
 
 

@@ -13,10 +13,12 @@ from support.answers import granted, refusal
 from support.house import Client, RunningHouse
 
 from monoize.base.clock import utc_now
+from monoize.base.ids import fingerprint, new_id
+from monoize.control.bridge.grants import KeyGrants
+from monoize.control.edge.csv_cells import plain
 from monoize.control.identity.tables import users
 from monoize.control.ledger.actions.charges import post_charges
-from monoize.control.ledger.api.statements import plain
-from monoize.control.ledger.model.entries import Charge
+from monoize.control.ledger.model.entries import Charge, OfAgent
 
 HOSTILE_AMOUNTS: tuple[Any, ...] = (
     *("", "0", "-0", "+1", "1.0", "1e9", " 1", "1 ", "1\n", "0x1", "1_000", "٣", "०", "NaN", "Infinity", "null"),
@@ -97,6 +99,28 @@ async def test_entries_are_found_by_key_kind_and_time(house: RunningHouse, root:
     ):
         assert deltas == [entry["delta_nano_usd"] for entry in await entries(user, query)], query
     assert (422, "invalid_request") == refusal(await user.get("/api/ledger/entries?kind=gift"))
+
+
+async def test_an_agent_has_a_statement_of_its_charges_and_their_refunds(
+    house: RunningHouse, root: Client, user: Client
+):
+    mine, another = OfAgent(new_id(), new_id()), OfAgent(None, new_id())
+    by_another = charge(user.user["id"], 4, of_agent=another)
+    await charged(house, *(charge(user.user["id"], n, of_agent=mine) for n in (1, 2, 3)), by_another)
+    await charged(house, charge(user.user["id"], 5), charge(root.user["id"], 6, of_agent=mine))
+    (first, *_) = await entries(user, f"agent_id={mine.agent_id}&limit=1")
+    granted(await root.post("/api/ledger/refunds", json={"entry_id": first["id"], "reason": "late"}))
+
+    for query in (f"agent_id={mine.agent_id}", f"agent_record_id={mine.agent_record_id}"):
+        assert ["3", "-3", "-2", "-1"] == [entry["delta_nano_usd"] for entry in await entries(user, query)]
+        everybodys = await entries(root, f"everybody=true&{query}")
+        assert ["3", "-6", "-3", "-2", "-1"] == [entry["delta_nano_usd"] for entry in everybodys]
+        assert (403, "not_permitted") == refusal(await user.get(f"/api/ledger/entries?everybody=true&{query}"))
+        exported = (await user.get(f"/api/ledger/entries.csv?{query}")).text
+        rows = list(csv.DictReader(io.StringIO(exported, newline="")))
+        assert [tuple(mine)] * 4 == [(row["agent_id"], row["agent_record_id"]) for row in rows]
+    (of_another,) = await entries(user, f"agent_record_id={another.agent_record_id}")
+    assert (by_another.request_id, None) == (of_another["request_id"], of_another["agent_id"])
 
 
 async def test_days_come_to_what_their_entries_do(house: RunningHouse, root: Client, user: Client):
@@ -214,6 +238,30 @@ async def test_an_administrator_lifts_the_limit_of_a_balance(root: Client, user:
 
     granted(await user.post("/api/ledger/transfers", json={"key_id": key, "amount_nano_usd": "5"}))
     assert "-5" == granted(await user.get("/api/me"))["user"]["balance_nano_usd"]
+
+
+async def test_an_administrator_says_what_becomes_of_requests_that_are_not_covered(
+    house: RunningHouse, root: Client, user: Client
+):
+    path = f"/api/ledger/balances/{user.user['id']}"
+    secret = granted(await user.post("/api/keys", json={"name": "laptop"}))["secret"]
+    grants = KeyGrants(house.house.database, house.house.seal, lambda *_: None)
+
+    for body in ({"hold_policy": "overdraft"}, {"hold_policy": "clamp", "overdraft_nano_usd": "5"}, {}):
+        assert (422, "invalid_request") == refusal(await root.put(path, json=body)), body
+    too_much = {"hold_policy": "overdraft", "overdraft_nano_usd": str(10**18)}
+    assert (422, "invalid_request") == refusal(await root.put(path, json=too_much))
+    for body, expected in (
+        ({"hold_policy": "clamp"}, ("clamp", "0", True, 0)),
+        ({"hold_policy": "overdraft", "overdraft_nano_usd": "5"}, ("overdraft", "5", False, 5)),
+        ({"unlimited": False}, ("overdraft", "5", False, 5)),
+        ({"hold_policy": "reject"}, ("reject", "0", False, 0)),
+    ):
+        said = granted(await root.put(path, json=body))
+        grant = await grants.grant(fingerprint(secret))
+        assert grant is not None
+        found = said["hold_policy"], said["overdraft_nano_usd"], grant.is_clamped, grant.overdraft_nano
+        assert expected == found
 
 
 async def test_verification_goes_on_from_its_cursor_and_names_what_it_finds(root: Client, house: RunningHouse):

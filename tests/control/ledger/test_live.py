@@ -12,12 +12,20 @@ from support.answers import refusal
 from support.events import Listening, listening
 from support.house import Client, RunningHouse
 
-from monoize.base.errors import TooMany, Unavailable
+from monoize.base.errors import Unavailable
 from monoize.base.ids import id_text, new_id
 from monoize.contract.events import Charged
 from monoize.contract.under_way import UnderWay
-from monoize.control.ledger.actions import live
-from monoize.control.ledger.actions.live import Ended, LiveRequests, Pending, Resync, Watcher
+from monoize.control.edge.audience import OF_ONE_MOST
+from monoize.control.ledger.actions.live import (
+    ROWS_MOST,
+    WAITING_MOST,
+    Ended,
+    LiveRequests,
+    Pending,
+    Resync,
+    Watcher,
+)
 from monoize.control.ledger.actions.logs import log_requests
 from monoize.control.ledger.api import live as api
 from monoize.infra.db import Database
@@ -72,7 +80,7 @@ def ids(events: Sequence[Charged]) -> list[str]:
 @contextlib.contextmanager
 def watching(database: Database, user_id: str | None) -> Iterator[tuple[LiveRequests, Watcher]]:
     requests = LiveRequests(database, list)
-    with requests.watched("user:me", user_id) as watcher:
+    with requests.watched(user_id) as watcher:
         watcher.taken()
         yield requests, watcher
 
@@ -80,7 +88,7 @@ def watching(database: Database, user_id: str | None) -> Iterator[tuple[LiveRequ
 async def test_each_row_that_is_written_is_told_once_and_in_order_on_every_engine(database: Database):
     mine, theirs = new_id(), new_id()
     await log(database, ended(mine, at_ms=now_ms() - 60_000))
-    with watching(database, mine) as (requests, watcher), requests.watched("user:boss", None) as boss:
+    with watching(database, mine) as (requests, watcher), requests.watched(None) as boss:
         await requests.run()
         assert [[], []] == [told(watcher), told(boss)]
         batches = [[ended(mine, at_ms=now_ms() + n) for n in range(3)] + [ended(theirs)] for _ in range(2)]
@@ -124,7 +132,7 @@ async def test_a_process_that_posts_late_or_whose_clock_is_ahead_hides_nothing(d
 async def test_more_than_anybody_reads_is_told_to_be_incomplete(database: Database):
     mine = new_id()
     with watching(database, mine) as (requests, watcher):
-        many = [ended(mine, at_ms=now_ms() + n) for n in range(live.ROWS_MOST + 1)]
+        many = [ended(mine, at_ms=now_ms() + n) for n in range(ROWS_MOST + 1)]
         await log(database, *many)
         await requests.run()
 
@@ -144,7 +152,7 @@ async def test_after_a_database_that_was_away_the_list_has_to_be_read_again(sqli
 
     away = Away()
     requests = LiveRequests(away, list)  # type: ignore[arg-type]
-    with requests.watched("user:me", None) as watcher:
+    with requests.watched(None) as watcher:
         await requests.run()
         watcher.taken()
         away.is_away = False
@@ -156,7 +164,7 @@ async def test_what_is_under_way_is_told_when_it_changes(sqlite_database: Databa
     mine, theirs = pending("me"), pending("you")
     under_way = [mine, theirs]
     requests = LiveRequests(sqlite_database, lambda: list(under_way))
-    with requests.watched("user:me", "me") as watcher, requests.watched("user:boss", None) as boss:
+    with requests.watched("me") as watcher, requests.watched(None) as boss:
         assert ([Pending((mine,))], [Pending((mine, theirs))]) == (watcher.taken(), boss.taken())
         await requests.run()
         assert ([], []) == (watcher.taken(), boss.taken())
@@ -168,33 +176,20 @@ async def test_what_is_under_way_is_told_when_it_changes(sqlite_database: Databa
 async def test_who_does_not_keep_up_takes_no_memory_and_is_told_to_read_again(sqlite_database: Database):
     under_way = [pending("me")]
     requests = LiveRequests(sqlite_database, lambda: list(under_way))
-    with requests.watched("user:me", "me") as slow:
-        for _ in range(10 * live.WAITING_MOST):
+    with requests.watched("me") as slow:
+        for _ in range(10 * WAITING_MOST):
             under_way[0] = pending("me")
             await requests.run()
         events = slow.taken()
 
-    assert len(events) <= live.WAITING_MOST + 1
+    assert len(events) <= WAITING_MOST + 1
     assert Resync() == events[0]
     assert Pending(tuple(under_way)) == events[-1]
 
 
-async def test_a_caller_has_five_streams_and_no_other_is_kept_out_by_that(sqlite_database: Database):
-    requests = LiveRequests(sqlite_database, list)
-    with contextlib.ExitStack() as stack:
-        for _ in range(live.STREAMS_MOST):
-            stack.enter_context(requests.watched("user:me", "me"))
-        with pytest.raises(TooMany), requests.watched("user:me", None):
-            pass
-        with requests.watched("user:you", "you"):
-            pass
-    with requests.watched("user:me", "me"):
-        pass
-
-
 async def test_nobody_is_asked_while_nobody_watches():
     requests = LiveRequests(None, list)  # type: ignore[arg-type]
-    with requests.watched("user:me", "me"):
+    with requests.watched("me"):
         pass
 
     await requests.run()
@@ -204,7 +199,7 @@ async def test_the_sixth_stream_is_refused_and_a_stream_that_was_left_is_forgott
     house: RunningHouse, root: Client
 ):
     async with contextlib.AsyncExitStack() as stack:
-        streams = [await stack.enter_async_context(listening(root, STREAM)) for _ in range(live.STREAMS_MOST)]
+        streams = [await stack.enter_async_context(listening(root, STREAM)) for _ in range(OF_ONE_MOST)]
         for stream in streams:
             await stream.event()
         answer = await root.get(f"{STREAM}?for_s=0")
@@ -264,7 +259,7 @@ async def test_a_silent_line_is_kept_alive_until_its_caller_may_watch_no_more(
 async def test_a_stream_ends_when_the_server_stops(house: RunningHouse, root: Client):
     async with listening(root, STREAM) as stream:
         await stream.event()
-        house.app.state.ledger.live.close()
+        house.app.state.ledger.live.audience.close()
         assert "" == await stream.piece()
         assert stream.is_over
     assert 200 == (await root.get(STREAM)).status_code

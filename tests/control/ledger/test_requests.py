@@ -332,6 +332,7 @@ async def test_a_request_is_explained_to_the_last_digit_on_every_engine(house_ev
         "cost_nano_usd": str(COST),
         "cost_usd": "0.03965",
         "multiplier": MULTIPLIER,
+        "markup_nano_usd": None,
         "book": "list",
         "price_id": "claude-sonnet-4-6/standard",
     } == bill["behind"]
@@ -492,6 +493,8 @@ def billed(usage: Usage, sheet: PriceSheet, factor: Multiplier, charge: int | No
         error_message=None,
         tried_json="[]",
         breakdown_json=Breakdown(cost_of(usage, sheet), AT_MS).encoded().decode(),
+        agent_record_id=None,
+        decisions_json=None,
     )
     return bill_of(record, None, sees_behind=sees_behind)
 

@@ -13,6 +13,7 @@ from monoize.base.ids import new_id
 from monoize.control.edge.windows import BadCursor
 from monoize.control.identity.tables import api_keys, users
 from monoize.control.ledger.actions import verification
+from monoize.control.ledger.model.entries import OfAgent
 from monoize.control.ledger.tables import billing_ledger, ledger_days, ledger_heads
 from monoize.infra.sealed import Seal
 
@@ -53,6 +54,8 @@ EDITS: dict[str, Any] = {
     "meta_json": '{"actor":"user:mallory"}',
     "created_at": func.current_timestamp(),
     "row_mac": "0" * 64,
+    "agent_id": "01a1fc11-0000-7000-8000-000000000000",
+    "agent_record_id": "01a1fc11-0000-7000-8000-000000000000",
     "id": "01a1fc11-0000-7000-8000-000000000000",
 }
 
@@ -67,6 +70,18 @@ async def test_a_row_that_was_edited_in_any_column_is_named(bench: Bench, column
 
     name = EDITS["id"] if column == "id" else first
     assert [f"account {ada}: row number 1 ({name}) was changed"] == await bench.problems()
+
+
+@pytest.mark.parametrize("other", [OfAgent(), OfAgent("here", "there"), OfAgent("there", None)], ids=str)
+async def test_a_charge_of_an_agent_cannot_be_made_nobodys_or_anothers(bench: Bench, other: OfAgent):
+    ada = await bench.user()
+    (entry,) = await bench.charged(charge(ada, 20, of_agent=OfAgent(None, "there")))
+    assert ([], "there") == (await bench.problems(), entry.agent_record_id)
+
+    async with without_triggers(bench.database, billing_ledger) as tx:
+        await tx.execute(update(billing_ledger).where(rows.id == entry.id).values(other._asdict()))
+
+    assert [f"account {ada}: row number 1 ({entry.id}) was changed"] == await bench.problems()
 
 
 def test_every_column_of_a_row_is_tried():

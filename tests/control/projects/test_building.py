@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from fakes.git_server import GitServer, serving_git
-from support.deployments import SERVES, SOON, Yard, config, open_yard
+from support.deployments import SERVES, Yard, config, open_yard
 from support.docker_engine import DockerEngine
 
 from monoize.control.projects.actions import builds as verbs
@@ -36,7 +36,7 @@ def repository(tmp_path: Path) -> Iterator[GitServer]:
 async def sourced(yard: Yard, served: GitServer, **changes: Any) -> int:
     """A service with a source, that has nothing to deploy yet."""
     service = await yard.service(config("app:1", command=SERVES))
-    await yard.finished(service)
+    await yard.live(service)
     values = {
         "repository": served.url,
         "branch": "main",
@@ -57,7 +57,7 @@ async def asked(yard: Yard, service: int, ref: str | None = None) -> Build:
 
 
 async def built(yard: Yard, build: Build) -> tuple[Build, list[str]]:
-    await Builder(yard.house, yard.engine, SOON).drain()
+    await Builder(yard.house, yard.engine, yard.lease).drain()
     async with yard.house.database.read() as tx:
         lines = [one.line for one in await operation_lines.after(tx, "build_id", build.id, 0, 1000)]
         return await builds.get(tx, build.id), lines
@@ -73,7 +73,7 @@ async def test_a_commit_becomes_an_image_and_is_deployed(yard: Yard, repository:
     assert ("success", first, None) == (done.status, done.commit_id, done.error)
     assert any(line.startswith("Step 1/") for line in lines)
     assert TOKEN not in "\n".join(lines)
-    assert "live" == (await yard.finished(service)).status
+    await yard.live(service)
     assert {"built"} == await yard.serves(service)
     labels = (await yard.engine.docker.inspect_image(str(done.image)))["Config"]["Labels"]
     assert (str(done.id), "hello") == (labels["monoize.build"], labels["greeting"])
@@ -83,7 +83,7 @@ async def test_a_commit_becomes_an_image_and_is_deployed(yard: Yard, repository:
 
     newest, _ = await built(yard, await asked(yard, service))
     assert "success" == newest.status
-    assert "live" == (await yard.finished(service)).status
+    await yard.live(service)
     assert {"newer"} == await yard.serves(service)
 
 
@@ -111,6 +111,18 @@ async def test_a_build_that_cannot_succeed_says_why_and_deploys_nothing(
     assert says in str(done.error)
     assert done.error in "\n".join(lines)
     assert before.id == (await yard.newest(service)).id
+
+
+async def test_a_build_takes_no_more_memory_than_it_may(
+    sqlite: str, tmp_path: Path, docker_engine: DockerEngine, repository: GitServer
+):
+    async with open_yard(sqlite, tmp_path, docker_engine.url, build_memory_mb=64) as yard:
+        service = await sourced(yard, repository)
+        for megabytes, ends in ((8, "success"), (256, "failed")):
+            eats = f"RUN busybox dd if=/dev/zero of=/dev/null bs={megabytes}M count=1"
+            repository.commit({"Dockerfile": f"FROM busybox:test\n{eats}\n"})
+            done, lines = await built(yard, await asked(yard, service))
+            assert ends == done.status, lines
 
 
 async def test_a_repository_is_not_let_in_without_its_credential_and_a_credential_stays_with_its_repository(
@@ -160,7 +172,7 @@ async def test_a_build_under_way_is_cancelled_and_leaves_nothing(yard: Yard, tmp
         service = await sourced(yard, slow)
         build = await asked(yard, service)
         async with asyncio.TaskGroup() as together:
-            working = together.create_task(Builder(yard.house, yard.engine, SOON).drain())
+            working = together.create_task(Builder(yard.house, yard.engine, yard.lease).drain())
             await asyncio.wait_for(going.wait(), 10)
             async with yard.change() as change:
                 await verbs.cancel_build(change, build.id)
@@ -188,6 +200,6 @@ async def test_images_that_were_built_go_with_their_releases(yard: Yard, reposit
         repository.commit({"index.html": f"{number}\n"})
         done, _ = await built(yard, await asked(yard, service))
         images.append(str(done.image))
-        assert "live" == (await yard.finished(service, kept=1)).status
+        await yard.live(service, kept=1)
     there = [await yard.engine.image(image) is not None for image in images]
     assert [False, False, True] == there

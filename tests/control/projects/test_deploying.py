@@ -1,6 +1,7 @@
 """Deployments, by our worker and a real engine: what serves goes on serving until what follows it is proven."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from monoize.control.projects.model.config import Health, Volume
 from monoize.control.projects.model.terms import DeployTerms
 from monoize.control.projects.store import deployments as deployment_store
 from monoize.control.projects.store import releases, services
-from monoize.control.projects.tables import deployments
+from monoize.control.projects.tables import deployments, published_ports
 from monoize.infra.audit_log import logs
 
 
@@ -28,13 +29,11 @@ async def yard(sqlite: str, tmp_path: Path, docker_engine: DockerEngine) -> Asyn
 async def test_a_new_service_is_live_and_a_redeploy_leaves_only_the_new_release(yard: Yard):
     service = await yard.service(config("app:1"))
 
-    first = await yard.finished(service)
-    assert ("live", None) == (first.status, first.error)
+    await yard.live(service)
     assert {"1"} == await yard.serves(service)
 
     await yard.asks(service, "app:2")
-    second = await yard.finished(service)
-    assert ("live", None) == (second.status, second.error)
+    second = await yard.live(service)
     assert {"2"} == await yard.serves(service)
     assert [second.release_id] == [one.release_id for one in await yard.containers(service)]
 
@@ -43,12 +42,12 @@ async def test_where_nothing_served_before_nothing_is_drained(yard: Yard):
     """It would not be over within the time that is waited for it."""
     service = await yard.service(config("app:1", deploy=DeployTerms(drain_s=600)))
 
-    assert "live" == (await yard.finished(service)).status
+    await yard.live(service)
 
 
 async def test_a_release_that_does_not_answer_fails_and_says_what_was_seen(yard: Yard):
     service = await yard.service(config("app:1"))
-    await yard.finished(service)
+    await yard.live(service)
     sick = config("app:2", command=("sh", "-c", "echo no such table; sleep 60"), health=Health(within_s=1))
     await yard.configures(service, sick)
     await yard.asks(service)
@@ -65,7 +64,7 @@ async def test_a_release_that_does_not_answer_fails_and_says_what_was_seen(yard:
 
 async def test_an_image_that_is_nowhere_fails_before_anything_is_touched(yard: Yard):
     service = await yard.service(config("app:1"))
-    await yard.finished(service)
+    await yard.live(service)
     before = [one.container_id for one in await yard.containers(service)]
     await yard.asks(service, "127.0.0.1:1/nowhere/app:1")
 
@@ -78,7 +77,7 @@ async def test_an_image_that_is_nowhere_fails_before_anything_is_touched(yard: Y
 
 async def test_a_release_that_fails_after_the_switch_is_rolled_back_by_itself(yard: Yard):
     service = await yard.service(config("app:1"))
-    first = await yard.finished(service)
+    first = await yard.live(service)
     dies = ("sh", "-c", "httpd -p 80 -h /www; sleep 2")
     await yard.configures(service, config("app:2", command=dies, restart="no", deploy=DeployTerms(drain_s=20)))
     await yard.asks(service)
@@ -97,7 +96,7 @@ async def test_a_rollback_brings_back_the_very_bytes_and_the_environment_of_a_re
     tells = ("sh", "-c", 'echo "$SAYS" > /www/index.html; exec httpd -f -p 80 -h /www')
     docker_engine.import_image("moving:latest", {"www/marker": "1\n"})
     service = await yard.service(config("moving:latest", command=tells), env=env)
-    await yard.finished(service)
+    await yard.live(service)
     assert {"first"} == await yard.serves(service)
 
     docker_engine.import_image("moving:latest", {"www/marker": "2\n"})
@@ -118,7 +117,7 @@ async def test_a_rollback_brings_back_the_very_bytes_and_the_environment_of_a_re
     assert of_first.image_id != of_second.image_id
     # And forward again, by its number.
     await yard.rolls_back(service, 2)
-    assert "live" == (await yard.finished(service)).status
+    await yard.live(service)
     assert {"second"} == await yard.serves(service)
 
 
@@ -130,7 +129,7 @@ async def test_images_of_releases_beyond_those_kept_are_let_go_and_the_others_ar
         docker_engine.import_image("rolling:latest", {"www/index.html": f"{number}\n"})
         if number:
             await yard.asks(service)
-        assert "live" == (await yard.finished(service, kept=2)).status
+        await yard.live(service, kept=2)
     async with yard.house.database.read() as tx:
         every = await releases.newest(tx, service)
 
@@ -146,8 +145,7 @@ async def test_the_hook_runs_once_with_the_environment_before_the_switch_and_its
 ):
     hook = DeployTerms(drain_s=0, hook=("sh", "-c", 'echo "migrating $DATABASE"; test "$DATABASE" = good'))
     service = await yard.service(config("app:1", deploy=hook), env={"DATABASE": "good"})
-    first = await yard.finished(service)
-    assert ("live", None) == (first.status, first.error)
+    first = await yard.live(service)
     assert 1 == (await yard.lines(first.id)).count("migrating good")
 
     async with yard.house.database.write() as tx:
@@ -161,9 +159,30 @@ async def test_the_hook_runs_once_with_the_environment_before_the_switch_and_its
     assert [first.release_id] == [one.release_id for one in await yard.containers(service)]
 
 
+async def test_a_port_that_another_program_took_meanwhile_is_not_the_end(yard: Yard):
+    hook = DeployTerms(drain_s=0, hook=("sleep", "1"))
+    service = await yard.service(config("app:1", deploy=hook))
+
+    async def given() -> int | None:
+        async with yard.house.database.read() as tx:
+            return await tx.scalar(select(published_ports.c.host_port))
+
+    async with asyncio.TaskGroup() as together:
+        working = together.create_task(yard.finished(service))
+        await yard.until(given, "a port is given")
+        lost = await given()
+        with socket.create_server(("127.0.0.1", lost)):
+            await working
+
+    ended = working.result()
+    assert ("live", None) == (ended.status, ended.error)
+    assert lost != await given()
+    assert {"1"} == await yard.serves(service)
+
+
 async def test_every_replica_answers_before_any_gets_requests(yard: Yard):
     service = await yard.service(config("app:1", replicas=3))
-    assert "live" == (await yard.finished(service)).status
+    await yard.live(service)
     containers = await yard.containers(service)
     assert (3, 3) == (len(containers), len({port for one in containers for port in one.ports.values()}))
 
@@ -193,13 +212,36 @@ async def test_one_deployment_is_under_way_one_waits_and_newer_ones_take_its_pla
     assert (True, True) == (waits.waits, newest.waits)
     replaced = await yard.get(waits.id)
     assert ("failed", "superseded") == (replaced.status, replaced.error_code)
-    assert "live" == (await yard.finished(service)).status
+    await yard.live(service)
+    assert {"2"} == await yard.serves(service)
+
+
+async def test_a_request_that_is_under_way_is_answered_by_the_release_that_is_being_replaced(yard: Yard):
+    service = await yard.service(config("app:1"))
+    await yard.live(service)
+    [old] = await yard.containers(service)
+    reader, writer = await asyncio.open_connection("127.0.0.1", old.ports[80])
+    writer.write(b"GET / HTTP/1.0\r\n")
+    await writer.drain()
+    asked = await yard.asks(service, "app:2")
+
+    async with asyncio.TaskGroup() as together:
+        working = together.create_task(yard.worker().drain())
+        await yard.until(lambda: is_in(yard, asked.id, "retiring"), "it serves, and the one before may go")
+        # Longer than the old one takes to stop once it is told to.
+        await asyncio.sleep(2)
+        writer.write(b"\r\n")
+        assert (await reader.read()).endswith(b"\r\n\r\n1\n")
+        writer.close()
+        await asyncio.wait_for(working, 10)
+
+    assert "live" == (await yard.get(asked.id)).status
     assert {"2"} == await yard.serves(service)
 
 
 async def test_cancelling_ends_a_deployment_and_what_served_goes_on(yard: Yard):
     service = await yard.service(config("app:1"))
-    await yard.finished(service)
+    await yard.live(service)
     await yard.configures(service, config("app:2", command=("sleep", "60"), health=Health(within_s=30)))
     asked = await yard.asks(service)
     waiting = await yard.asks(service)
@@ -220,7 +262,7 @@ async def test_cancelling_ends_a_deployment_and_what_served_goes_on(yard: Yard):
 
 async def test_a_deadline_ends_a_deployment(yard: Yard):
     service = await yard.service(config("app:1"))
-    await yard.finished(service)
+    await yard.live(service)
     await yard.configures(service, config("app:2", command=("sleep", "60"), health=Health(within_s=30)))
     asked = await yard.asks(service)
     async with asyncio.TaskGroup() as together:
@@ -238,7 +280,7 @@ async def test_a_deadline_ends_a_deployment(yard: Yard):
 async def test_the_next_deployment_begins_when_the_one_before_ends_whatever_its_end(yard: Yard):
     service = await yard.service(config("127.0.0.1:1/nowhere:1"))
     await yard.asks(service, "app:2")
-    assert "live" == (await yard.finished(service)).status
+    await yard.live(service)
     assert {"2"} == await yard.serves(service)
 
 
@@ -250,7 +292,8 @@ async def test_a_worker_that_stops_gives_its_deployment_back_at_once(yard: Yard)
         await yard.until(lambda: is_in(yard, asked.id, "probing"), "it is being probed")
         working.cancel()
     async with yard.house.database.read() as tx:
-        assert await deployment_store.is_any_due(tx, utc_now())
+        due = await deployment_store.next_at(tx)
+    assert due is not None and due <= utc_now()
     assert 0 == (await yard.get(asked.id)).takeovers
 
 

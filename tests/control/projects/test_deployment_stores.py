@@ -102,11 +102,17 @@ async def test_a_lease_that_ran_out_is_taken_over_and_counted_and_its_former_own
 
 
 async def test_putting_off_is_no_takeover(database: Database, service: Service):
+    async with database.read() as tx:
+        assert await deployments.next_at(tx) is None
     await add(database, service)
+    async with database.read() as tx:
+        new_at = await deployments.next_at(tx)
+        assert new_at is not None and new_at <= utc_now()
     taken = await claim(database, "worker")
     assert taken is not None
     async with database.write() as tx:
-        await deployments.put_off(tx, taken.id, "worker", until=utc_now() + SOON, attempts=3)
+        await deployments.put_off(tx, taken.id, "worker", until=(later := utc_now() + SOON), attempts=3)
+        assert later == await deployments.next_at(tx)
     assert await claim(database, "another") is None
     async with database.write() as tx:
         await deployments.put_off(tx, taken.id, "worker", until=utc_now(), attempts=3)

@@ -9,12 +9,15 @@ from pathlib import Path
 
 import pytest
 from fakes.registry import PASSWORD, USERNAME, Registry
+from pydantic import ValidationError
 from support.docker_engine import DockerEngine
+from support.patience import PATIENCE_S
 
+from monoize.control.projects.api.config_wire import VolumeSent
 from monoize.control.projects.drivers import container_spec
 from monoize.control.projects.drivers.engine import Engine
 from monoize.control.projects.errors import MountNotAllowed
-from monoize.control.projects.model.config import Health, Limits, Port, ServiceConfig, Volume, config_hash
+from monoize.control.projects.model.config import Health, Limits, Port, ServiceConfig, Volume, check, config_hash
 from monoize.control.projects.model.instances import Login, Probe, ReleasePlan
 from monoize.control.projects.model.ownership import Ours
 from monoize.infra.docker import Docker, EngineRefused, InTheWay
@@ -59,7 +62,7 @@ async def plan(engine: Engine, config: ServiceConfig = CONFIG, **changes: object
 
 async def answered(engine: Engine, wanted: ReleasePlan, replica: int = 0) -> Probe:
     (one,) = [one for one in await engine.instances(90) if one.replica == replica and one.task is None]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while not (seen := await engine.probe(one, wanted.config)).ok:
             await asyncio.sleep(0.05)
     return seen
@@ -94,7 +97,11 @@ async def test_what_environment_and_command_hold_arrives_as_it_is_and_no_shell_l
     shown = " ".join(f'"$V{n}"' for n in range(len(HOSTILE)))
 
     code = await engine.run_once(
-        hostile, ["sh", "-c", f'printf "<%s>\\n" {shown} "$@"', "sh", *HOSTILE], "hook-1", listen, within_s=20
+        hostile,
+        ["sh", "-c", f'printf "<%s>\\n" {shown} "$@"', "sh", *HOSTILE],
+        "hook-1",
+        listen,
+        within_s=PATIENCE_S,
     )
 
     assert 0 == code
@@ -165,6 +172,44 @@ async def test_a_folder_is_mounted_only_if_it_is_in_the_list_when_links_are_foll
             await engine.check_folder(str(shared / denied))
 
 
+@pytest.mark.parametrize("target", ["/data:ro", "/a@b/+-_.", "/x:/etc:rw", "//srv//data/", "/" + "d" * 200])
+async def test_whatever_path_is_let_in_the_volume_is_mounted_there_and_nothing_else_is(engine: Engine, target: str):
+    config = dataclasses.replace(CONFIG, volumes=(Volume("data", target, read_only=True),))
+    check(config, is_admin=False)
+    VolumeSent(source="data", target=target)
+
+    [one] = await engine.start_release(await plan(engine, config))
+
+    [mount] = (await engine.docker.inspect_container(one.container_id))["Mounts"]
+    shown = "/" + "/".join(part for part in target.split("/") if part)
+    assert (shown, "volume", False) == (mount["Destination"], mount["Type"], mount["RW"])
+    await engine.remove_release(90, 900)
+    await engine.remove_volume(mount["Name"])
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ("../data", "/x"),
+        ("data:/etc", "/x"),
+        ("/srv/../etc", "/x"),
+        ("-v", "/x"),
+        ("", "/x"),
+        ("data\n", "/x"),
+        ("data", "x"),
+        ("data", "/a b"),
+        ("data", "/a,readonly=false"),
+        ("data", "/a\n"),
+        ("data", "/$(id)"),
+        ("data", "/a\x00b"),
+        ("data", "/" + "d" * 255),
+    ],
+)
+def test_what_is_no_path_of_a_volume_never_reaches_the_engine(source: str, target: str):
+    with pytest.raises(ValidationError):
+        VolumeSent(source=source, target=target)
+
+
 async def test_a_port_on_which_nobody_listens_is_found_out_behind_the_engines_own_proxy(engine: Engine):
     deaf = dataclasses.replace(CONFIG, command=("sleep", "60"), health=Health("tcp"))
     wanted = await plan(engine, deaf)
@@ -179,8 +224,11 @@ async def test_a_port_on_which_nobody_listens_is_found_out_behind_the_engines_ow
 
 async def test_a_program_that_knows_nothing_of_signals_ends_at_once_when_it_is_asked_to(engine: Engine):
     """As the first process of a container it would be sent SIGTERM in vain, and take all of its grace."""
-    sleeps = dataclasses.replace(CONFIG, command=("sleep", "600"), stop_grace_s=25)
-    await engine.start_release(await plan(engine, sleeps))
+    sleeps = dataclasses.replace(CONFIG, command=("sh", "-c", "echo up; exec sleep 600"), stop_grace_s=25)
+    (one,) = await engine.start_release(await plan(engine, sleeps))
+    async with asyncio.timeout(PATIENCE_S):
+        while "up" not in await engine.log_tail(one.container_id, 1):
+            await asyncio.sleep(0.02)
 
     async with asyncio.timeout(10):
         await engine.stop_release(90, 900, grace_s=25)

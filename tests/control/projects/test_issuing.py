@@ -10,22 +10,28 @@ from typing import Any
 
 import pytest
 from fakes.cloudflare import TOKEN, Cloudflare, running_cloudflare
+from fakes.renewal_info import running_renewal_info
 from sqlalchemy import select, update
 from support.answers import granted, refusal
 from support.house import Client, RunningHouse, open_house, test_settings
 from support.nginx import ask, behind, nginx_settings, stop_nginx
+from support.patience import PATIENCE_S
 from support.pebble import Pebble, running_pebble
 from support.routes import add_service, members, proxy_of
+from support.tls import authority_pem, issue
 
 from monoize.base.clock import utc_now
+from monoize.control.projects.actions.certificates import keep
 from monoize.control.projects.actions.issuing import Issuer
 from monoize.control.projects.model.certificates import (
     Certificate,
     is_due,
+    read_leaf,
     renewal_due,
     retry_after,
     warning,
 )
+from monoize.control.projects.store import certificates as store
 from monoize.control.projects.tables import acme_accounts, certificates
 
 
@@ -89,7 +95,7 @@ def shown_certificate(house: RunningHouse, domain: str) -> bytes:
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     address = ("127.0.0.1", house.house.settings.nginx_https_port)
     with (
-        socket.create_connection(address, timeout=10) as raw,
+        socket.create_connection(address, timeout=PATIENCE_S) as raw,
         context.wrap_socket(raw, server_hostname=domain) as secured,
     ):
         found = secured.getpeercert(binary_form=True)
@@ -124,7 +130,7 @@ async def test_a_domain_is_proven_activated_and_secured(fronted: RunningHouse, b
 
     with behind("app") as app:
         await proxy.switch(service, members(app.port))
-        await issuer(fronted).run()
+        await issuer(fronted).look()
         [certificate] = granted(await boss.get("/api/certificates"))["items"]
         assert ("active", ["app.example.com"], None) == (
             certificate["status"],
@@ -137,7 +143,7 @@ async def test_a_domain_is_proven_activated_and_secured(fronted: RunningHouse, b
 
         # Asked for by hand, the account is used again and nginx shows the new one.
         assert 202 == (await boss.post(f"/api/certificates/{certificate['id']}/renew")).status_code
-        await issuer(fronted).run()
+        await issuer(fronted).look()
         assert first != shown_certificate(fronted, "app.example.com")
     async with fronted.house.database.read() as tx:
         [account] = (await tx.execute(select(acme_accounts))).all()
@@ -148,7 +154,7 @@ async def test_a_wildcard_is_proven_by_dns(fronted: RunningHouse, boss: Client, 
     cloudflare.busy = 1
     order = {"domain": "*.example.com", "type": "acme"}
     made = granted(await boss.post("/api/certificates", json=order))
-    await issuer(fronted).run()
+    await issuer(fronted).look()
 
     certificate = granted(await boss.get(f"/api/certificates/{made['id']}"))
     assert ("active", ["*.example.com"], None) == tuple(certificate[name] for name in ("status", "names", "error"))
@@ -167,16 +173,46 @@ async def test_a_failure_is_told_and_tried_again_later(fronted: RunningHouse, bo
     order = {"domain": "*.elsewhere.example.org", "type": "acme"}
     made = granted(await boss.post("/api/certificates", json=order))
     for failures, hours in ((1, 1), (2, 2)):
-        await issuer(fronted).run()
+        await issuer(fronted).look()
         failed = granted(await boss.get(f"/api/certificates/{made['id']}"))
         assert ("failed", failures) == (failed["status"], failed["failures"])
         assert "no active zone" in failed["error"]
         wait = dt.datetime.fromisoformat(failed["retry_at"]) - utc_now()
         assert dt.timedelta(hours=hours) * 0.9 < wait <= dt.timedelta(hours=hours)
-        await issuer(fronted).run()
+        await issuer(fronted).look()
         assert failures == granted(await boss.get(f"/api/certificates/{made['id']}"))["failures"]
         async with fronted.house.database.write() as tx:
             await tx.execute(update(certificates).values(retry_at=None))
+
+
+async def test_a_certificate_is_renewed_when_its_authority_wants_it(sqlite: str, tmp_path: Path):
+    (trusted := tmp_path / "trusted.pem").write_text(authority_pem())
+    with running_renewal_info(tmp_path) as authority:
+        settings = test_settings(
+            sqlite, tmp_path, acme_directory_url=f"{authority.url}/directory", acme_ca_file=trusted
+        )
+        async with open_house(settings) as house:
+            pair = issue("app.example.com")
+            leaf = read_leaf(pair.chain, pair.key, "app.example.com", utc_now())
+            async with house.house.database.write() as tx:
+                made = await store.add(tx, {"domain": "app.example.com", "type": "acme", "status": "pending"})
+                await keep(tx, house.house.seal, made.id, leaf, type="acme", auto_renew=True)
+
+            async def renew_at() -> dt.datetime | None:
+                async with house.house.database.read() as tx:
+                    return (await store.get(tx, made.id)).renew_at
+
+            patient = issuer(house)
+            await patient.look()
+            await patient.look()
+            assert (1, None) == (len(authority.asked), await renew_at())
+
+            authority.wants_at = utc_now() - dt.timedelta(hours=1)
+            await issuer(house).look()
+            async with house.house.database.read() as tx:
+                tried = await store.get(tx, made.id)
+            # It issues nothing, and what there is stays in force.
+            assert ("active", 1) == (tried.status, tried.failures)
 
 
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)

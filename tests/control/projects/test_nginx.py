@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from support.injections import INJECTED
 from support.nginx import Behind, Served, ask, behind, facts, own_nginx, route, spare_ports, stop_nginx
+from support.patience import PATIENCE_S
 from support.tls import authority_pem, issue
 
 from monoize.control.projects.drivers.nginx import Nginx, NginxTrouble
@@ -126,7 +127,7 @@ def test_websockets_pass_and_no_other_protocol_does(site: Served):
 
 def test_events_arrive_one_by_one(site: Served, back: Behind):
     back.read_first.clear()
-    with socket.create_connection(("127.0.0.1", site.listening.http_port), timeout=10) as raw:
+    with socket.create_connection(("127.0.0.1", site.listening.http_port), timeout=PATIENCE_S) as raw:
         raw.sendall(b"GET /drip HTTP/1.1\r\nHost: app.example.com\r\nConnection: close\r\n\r\n")
         text = b""
         while b"data: first" not in text:
@@ -171,7 +172,7 @@ def test_the_newest_protocols_are_spoken(site: Served):
     context = tls()
     context.set_alpn_protocols(["h2", "http/1.1"])
     with (
-        socket.create_connection(("127.0.0.1", site.listening.https_port), timeout=10) as raw,
+        socket.create_connection(("127.0.0.1", site.listening.https_port), timeout=PATIENCE_S) as raw,
         context.wrap_socket(raw, server_hostname="tls.example.com") as secured,
     ):
         assert ("TLSv1.3", "h2") == (secured.version(), secured.selected_alpn_protocol())
@@ -241,6 +242,17 @@ async def test_whatever_was_let_in_nginx_reads_and_whatever_was_not_is_nowhere(f
     assert {"served"} == {rendered.states[one.id] for one in sound}
     assert {"invalid"} == {rendered.states[one.id] for one in hostile}
     assert 200 == ask(fresh.listening.http_port, "app.example.com").status
+
+
+async def test_who_failed_a_moment_ago_is_asked_again_at_once(fresh: Served):
+    first, second = spare_ports(2)
+    members = {"service_1_80": [f"127.0.0.1:{first}", f"127.0.0.1:{second}"]}
+    await serve(fresh, Facts([route()], members, {}))
+    port = fresh.listening.http_port
+    assert {502} == {ask(port, "app.example.com").status for _ in range(4)}
+
+    with behind(port=second):
+        assert {200} == {ask(port, "app.example.com").status for _ in range(4)}
 
 
 async def test_once_it_is_proven_nobody_meets_the_generation_before(fresh: Served, back: Behind):

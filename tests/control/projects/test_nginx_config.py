@@ -91,7 +91,7 @@ def test_only_addresses_become_members():
     members = {"service_1_80": ["app:80", "127.0.0.1:80; }", "127.0.0.1", "127.0.0.1:81", "[::1]:82"]}
     text = sites(facts(route(), members=members))
 
-    assert "server 127.0.0.1:81;" in text and "server [::1]:82;" in text
+    assert "server 127.0.0.1:81 max_fails=0;" in text and "server [::1]:82 max_fails=0;" in text
     assert "app:80" not in text and "; }" not in text
 
 

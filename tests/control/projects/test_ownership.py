@@ -109,7 +109,7 @@ async def test_what_another_installation_runs_is_not_touched_by_anything_we_do(
         wanted = config("app:1", volumes=(Volume("data", "/data"),))
         alike = [await yard.service(wanted, name="web") for yard in (theirs, ours)]
         for yard, service in zip((theirs, ours), alike, strict=True):
-            assert "live" == (await yard.finished(service)).status
+            await yard.live(service)
         assert [1, 1] == alike, "both databases count from one"
         before = await seen_of(theirs, 1)
         assert [1, 1, 1, 1] == [len(one) for one in before[:4]], "container, volume, image name, network"
@@ -118,11 +118,11 @@ async def test_what_another_installation_runs_is_not_touched_by_anything_we_do(
         # Deployments and the pruning of images.
         for image in ("app:2", "app:1", "app:2"):
             await ours.asks(1, image)
-            assert "live" == (await ours.finished(1, kept=1)).status
+            await ours.live(1, kept=1)
         assert ({"2"}, before) == (await ours.serves(1), await seen_of(theirs, 1))
 
         # The reconciler, also once the service that bears the same id is gone from its database.
-        reconciler = Reconciler(ours.house, ours.engine)
+        reconciler = Reconciler(ours.house, ours.engine, make_proxy(ours.house))
         assert ([], []) == tuple(map(list, ((found := await reconciler.look()).acts, found.orphans)))
         assert container[0] not in {one.container_id for one in await ours.engine.instances()}
 
@@ -132,7 +132,7 @@ async def test_what_another_installation_runs_is_not_touched_by_anything_we_do(
         async with ours.change() as change:
             project = await services.get(change.tx, 1)
             await removals.remove_project(change, 1, name=project.project_name, with_volumes=True)
-        await Remover(ours.house, ours.engine, make_proxy(ours.house)).run()
+        await Remover(ours.house, ours.engine, make_proxy(ours.house)).carry_out()
         async with ours.house.database.read() as tx:
             assert await services.find(tx, 1) is None
             assert [] == list(await releases.newest(tx, 1))
@@ -143,5 +143,5 @@ async def test_what_another_installation_runs_is_not_touched_by_anything_we_do(
         (theirs_now,) = docker_engine.containers("monoize.managed=1")
         assert container[0] == theirs_now["Id"], "nothing of ours is left"
         # And they have nothing to see to.
-        assert [] == list((await Reconciler(theirs.house, theirs.engine).look()).acts)
+        assert [] == list((await Reconciler(theirs.house, theirs.engine, make_proxy(theirs.house)).look()).acts)
     sqlite_scratch.done(second)

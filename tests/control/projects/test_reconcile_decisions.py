@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monoize.control.projects.actions import starting
 from monoize.control.projects.model.config import Port, Restart, ServiceConfig
 from monoize.control.projects.model.instances import Instance, InstanceState, instance_of
 from monoize.control.projects.model.reconcile import Recreate, Remove, Serving, Start, Stop, compare
@@ -82,7 +83,7 @@ def test_what_stands_still_is_started_unless_it_is_done(
 ):
     acts, seen, _ = decide(SERVICE, container(state, exit_code=code), restart=restart)
 
-    assert ([Start(1, ["c1"])] if starts else []) == acts
+    assert ([Start(1, 7, ["c1"])] if starts else []) == acts
     assert seen.state != "running"
 
 
@@ -217,3 +218,11 @@ json_values = st.recursive(
 )
 def test_whatever_an_engine_tells_of_a_container_can_be_read(told: dict[str, object]):
     assert str(told["Id"]) == instance_of(told).container_id
+
+
+@pytest.mark.parametrize("state", ["running", "restarting", "exited", "created"])
+def test_a_replica_that_was_started_answers_for_its_service_also_while_it_does_not_run(state: InstanceState):
+    """Nothing is written to nginx when it runs again."""
+    one = Instance("c1", "web", 1, 1, 7, 0, "hash", None, state, None, {80: 20_000}, None, NOW)
+
+    assert [(80, 20_000)] == [(each.container_port, each.port) for each in starting.members([one])]

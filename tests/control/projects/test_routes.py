@@ -126,8 +126,8 @@ async def test_administrators_let_routes_lead_to_machines_and_to_the_gateway(hou
 
     made = granted(await root.post("/api/routes", json=to_machine))
     gateway = granted(await root.post("/api/routes", json=to_gateway))
-    assert "server 10.1.2.3:3000;" in (await root.get(f"/api/routes/{made['id']}/config")).text
-    assert "server 127.0.0.1:8080;" in (await root.get(f"/api/routes/{gateway['id']}/config")).text
+    assert "server 10.1.2.3:3000 max_fails=0;" in (await root.get(f"/api/routes/{made['id']}/config")).text
+    assert "server 127.0.0.1:8080 max_fails=0;" in (await root.get(f"/api/routes/{gateway['id']}/config")).text
     assert (404, "machine_not_found") == refusal(
         await root.post("/api/routes", json=to_machine | {"machine_id": new_id(), "path": "/x"})
     )

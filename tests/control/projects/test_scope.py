@@ -2,8 +2,8 @@
 
 import pytest
 from support.answers import granted, refusal
-from support.endpoints import closed_application, endpoints
-from support.house import Client, RunningHouse
+from support.endpoints import endpoints
+from support.house import Client, RunningHouse, closed_application
 
 PARTS = ("/api/projects", "/api/services", "/api/environments", "/api/routes", "/api/deployments", "/api/builds")
 
@@ -35,7 +35,9 @@ async def test_a_token_for_a_project_sees_and_changes_that_alone(
     assert (403, "outside_of_projects") == refusal(await token.post("/api/projects", json={"name": "mine"}))
     assert (403, "not_permitted") == refusal(await token.get("/api/users"))
     assert (403, "not_permitted") == refusal(await token.post("/api/tokens", json={"name": "another"}))
-    assert ["projects.read", "projects.write", "self"] == (await token.get("/api/me")).json()["permissions"]
+    assert ["projects.read", "projects.write", "self", "self.read"] == (await token.get("/api/me")).json()[
+        "permissions"
+    ]
 
 
 async def test_no_endpoint_tells_a_token_for_one_project_of_another(

@@ -3,20 +3,25 @@
 import asyncio
 import contextlib
 import json
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
+from dashboard.surfer import Page, Surfer
+from sqlalchemy import delete, select
+from support.answers import granted, refusal
 from support.deployments import emptied
 from support.docker_engine import DockerEngine
 from support.house import Client, RunningHouse, open_house, test_settings
+from support.patience import PATIENCE_S
 
 from monoize.control.projects.services import Projects
 from monoize.control.projects.store import services as service_store
+from monoize.control.projects.tables import projects, upstream_members
 from monoize.infra.audit_log import logs
-
-WAIT_S = 20
 
 
 class Place:
@@ -33,7 +38,10 @@ class Place:
         made = await self.root.post(f"/api/projects/{self.project}/services", json=body)
         assert made.status_code == 201, made.text
         await self.deploys()
-        return int(made.json()["service"]["id"])
+        service = int(made.json()["service"]["id"])
+        for deployed in granted(await self.root.get(f"/api/services/{service}/deployments"))["items"]:
+            assert ("live", None) == (deployed["status"], deployed["error"])
+        return service
 
     async def deploys(self) -> None:
         for deployer in self.projects.workers.deployers[:1]:
@@ -63,7 +71,7 @@ async def place(sqlite: str, tmp_path: Path, docker_engine: DockerEngine) -> Asy
 
 
 async def until(true: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(WAIT_S):
+    async with asyncio.timeout(PATIENCE_S):
         while not await true():
             await asyncio.sleep(0.05)
 
@@ -130,7 +138,7 @@ async def heard(place: Place, path: str, **headers: str) -> list[dict[str, Any]]
         "subprotocols": [],
         "state": {},
     }
-    async with asyncio.timeout(WAIT_S):
+    async with asyncio.timeout(PATIENCE_S):
         await place.house.app(scope, receive, send)
     return sent
 
@@ -164,10 +172,35 @@ async def test_a_command_runs_beside_a_service_without_a_shell_and_its_words_are
     assert {("stdout", "hello; exit 9"), ("stderr", "s3cret $(id)")} == {
         (line["stream"], line["line"]) for line in told(ran.text)
     }
-    assert [{"exit_code": 3}] == told(ran.text, "end")
+    assert [{"exit_code": 3, "error": None}] == told(ran.text, "end")
     async with place.house.house.database.read() as tx:
         details = (await tx.execute(logs.select().where(logs.c.action == "service.exec"))).one().details
     assert "s3cret" not in details
+
+
+async def test_a_command_waits_for_a_service_that_is_about_to_run_and_says_what_the_engine_says(place: Place):
+    web = await place.makes("web")
+    [one] = await place.projects.engine.instances(web)
+    await place.projects.engine.docker.stop_container(one.container_id, 0)
+
+    async with asyncio.TaskGroup() as together:
+        asking = together.create_task(
+            place.root.post(f"/api/services/{web}/exec", json={"command": ["echo", "hi"]})
+        )
+        await asyncio.sleep(0.5)
+        assert not asking.done()
+        await place.reconciles()
+
+    [ended] = told(asking.result().text, "end")
+    assert (0, None) == (ended["exit_code"], ended["error"])
+    assert ["hi"] == [line["line"] for line in told(asking.result().text)]
+
+    absent = await place.root.post(f"/api/services/{web}/exec", json={"command": ["no-such-program"]})
+    [ended] = told(absent.text, "end")
+    assert ended["exit_code"] in (126, 127)
+    await place.root.post(f"/api/services/{web}/stop")
+    refused = await place.root.post(f"/api/services/{web}/exec", json={"command": ["echo", "hi"]})
+    assert "service_not_running" == refused.json()["code"]
 
 
 async def test_stop_start_and_restart_do_what_they_say_and_may_be_repeated(place: Place):
@@ -203,6 +236,28 @@ async def test_what_is_gone_is_made_again_and_what_stopped_is_started(place: Pla
     assert "running" == (await place.sees(web))["observed_state"]
 
 
+async def test_a_service_comes_back_on_another_port_when_its_own_was_taken_while_it_was_stopped(place: Place):
+    web = await place.makes("web")
+    engine = place.projects.engine
+    (stopped,) = await engine.instances(web)
+    await engine.docker.stop_container(stopped.container_id, 0)
+    with socket.socket() as another:
+        another.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        another.bind(("127.0.0.1", stopped.ports[80]))
+        another.listen()
+
+        await place.reconciles()
+
+        (started,) = await engine.instances(web)
+        assert stopped.ports[80] != started.ports[80]
+        async with httpx2.AsyncClient(trust_env=False) as client:
+            page = await client.get(f"http://127.0.0.1:{started.ports[80]}/")
+        assert "1\n" == page.text
+    async with place.house.house.database.read() as tx:
+        led_to = await tx.execute(select(upstream_members.c.address).where(upstream_members.c.service_id == web))
+        assert [f"127.0.0.1:{started.ports[80]}"] == list(led_to.scalars())
+
+
 async def test_what_belongs_to_nobody_is_shown_and_left_alone_until_somebody_removes_it(place: Place):
     engine = place.projects.engine
     config = {"Image": "busybox:test", "Labels": engine.ours.of_service(1, 987_654)}
@@ -221,16 +276,71 @@ async def test_what_belongs_to_nobody_is_shown_and_left_alone_until_somebody_rem
     assert [] == (await place.root.get("/api/orphans")).json()
     await engine.docker.remove_container(foreign)
 
+    await engine.docker.create_container("another", {**config, "HostConfig": {"NetworkMode": "none"}})
+    boss = await Surfer(place.root.app).sign_in()
+    removal = next(a["href"] for a in Page(await boss.get("/orphans")).all("a") if a["href"].endswith("/remove"))
+    assert 422 == (await boss.submit(removal, name="left-over")).status_code
+    assert 303 == (await boss.submit(removal, name="another")).status_code
+    assert "No orphans" in (await boss.get("/orphans")).text
+
+
+async def test_what_lost_its_rows_is_adopted_as_it_runs_with_its_volumes_and_can_be_deployed_again(place: Place):
+    fields: dict[str, Any] = {
+        "command": ["httpd", "-f", "-p", "80", "-h", "/www"],
+        "ports": [{"container": 53, "protocol": "udp"}, {"container": 80}],
+        "volumes": [{"source": "goods", "target": "/goods"}],
+        "limits": {"memory_mb": 64, "cpus": 0.5},
+        "env": {"GREETING": "hello"},
+        "replicas": 2,
+        "stop_grace_s": 1,
+    }
+    web = await place.makes("web", **fields)
+    before, engine = await place.sees(web), place.projects.engine
+    ran = sorted(one.container_id for one in await engine.instances(web))
+    async with place.house.house.database.write() as tx:
+        await tx.execute(delete(projects).where(projects.c.id == place.project))
+
+    async def adopted(container: str, project: str = "shop") -> httpx2.Response:
+        return await place.root.post(f"/api/orphans/{container}/adopt", json={"name": "web", "project": project})
+
+    other = {"Image": "busybox:test", "HostConfig": {"NetworkMode": "none"}}
+    stranger = await engine.docker.create_container("stranger", {**other, "Labels": engine.ours.label})
+    assert (409, "orphan_not_adoptable") == refusal(await adopted(stranger))
+    labels = (await engine.docker.inspect_container(ran[0]))["Config"]["Labels"]
+    older = await engine.docker.create_container("older", {**other, "Labels": {**labels, "monoize.release": "77"}})
+    assert "remove older first" in (await adopted(ran[0])).text
+    for one in (stranger, older):
+        await place.root.delete(f"/api/orphans/{one}")
+    granted(await adopted(ran[0]))
+    assert (404, "orphan_not_found") == refusal(await adopted(ran[0]))
+    await place.reconciles()
+
+    after = await place.sees(web)
+    assert before["config"] | {"health": after["config"]["health"]} == after["config"] | {
+        "deploy": before["config"]["deploy"]
+    }
+    assert ("running", False) == (after["observed_state"], after["drifted"])
+    assert ran == sorted(one.container_id for one in await engine.instances(web))
+    assert [] == (await place.root.get("/api/orphans")).json()
+    secrets = (await place.root.get(f"/api/services/{web}/secrets")).json()
+    assert "hello" not in json.dumps(secrets) and "GREETING" in json.dumps(secrets)
+    await place.root.post(f"/api/services/{web}/deployments", json={"image": "app:2"})
+    await place.deploys()
+    (deployed,) = granted(await place.root.get(f"/api/services/{web}/deployments"))["items"]
+    assert ("live", None) == (deployed["status"], deployed["error"])
+    inside = (await engine.docker.inspect_container((await engine.instances(web))[0].container_id))["Config"]["Env"]
+    assert "GREETING=hello" in inside
+    assert 1 == len(await engine.volumes_of(web))
+
 
 async def test_a_service_that_keeps_crashing_is_stopped_and_can_be_unlocked(place: Place):
     """The engine starts it again and again; what counts is what it says of each end."""
-    crashes_when_asked = "httpd -p 80 -h /www; while [ ! -e /crash ]; do sleep 0.1; done; exit 7"
-    web = await place.makes("web", command=["sh", "-c", crashes_when_asked], stop_grace_s=0)
+    works_once = "[ -e /crash ] && exit 7; : > /crash; exec httpd -f -p 80 -h /www"
+    web = await place.makes("web", command=["sh", "-c", works_once], stop_grace_s=0)
     watching = asyncio.create_task(place.projects.upkeep.watch.run())
     try:
         # One stop that was asked for: it is no crash.
         assert 200 == (await place.root.post(f"/api/services/{web}/restart")).status_code
-        await place.root.post(f"/api/services/{web}/exec", json={"command": ["sh", "-c", ": > /crash"]})
 
         async def given_up() -> bool:
             return bool((await place.sees(web))["crash_looping"])
@@ -265,7 +375,7 @@ async def test_deleting_leaves_nothing_behind_and_says_so_line_by_line(place: Pl
     assert 202 == answer.status_code
     again = await place.root.request("DELETE", f"/api/projects/{place.project}", json=asked)
     assert answer.json()["id"] == again.json()["id"]
-    await place.projects.upkeep.remover.run()
+    await place.projects.upkeep.remover.carry_out()
 
     removal = (await place.root.get(f"/api/removals/{answer.json()['id']}")).json()
     assert ("done", None) == (removal["state"], removal["error"])

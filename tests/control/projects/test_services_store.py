@@ -112,6 +112,7 @@ async def test_a_removal_is_carried_out_by_one_and_outlives_what_it_removed(data
         )
         assert asked == await removals.waiting_for(tx, project_id=shop, service_id=None)
         assert [asked.id] == await removals.due(tx, now, 10)
+        assert now == await removals.next_at(tx)
 
     async def claim() -> bool:
         async with database.write() as tx:
@@ -126,6 +127,7 @@ async def test_a_removal_is_carried_out_by_one_and_outlives_what_it_removed(data
         done = await removals.get(tx, asked.id)
         assert ("done", evidence, 1) == (done.state, done.evidence, done.attempts)
         assert [] == await removals.due(tx, now + dt.timedelta(days=1), 10)
+        assert await removals.next_at(tx) is None
 
 
 async def test_what_is_seen_is_forgotten_when_nobody_can_say(database: Database, shop: int):

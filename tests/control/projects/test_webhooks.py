@@ -192,3 +192,27 @@ async def test_in_a_lockdown_nothing_is_taken(house: RunningHouse, root: Client,
     _, _, github = shop
     granted(await root.put("/api/lockdown", json={"reason": "an incident"}))
     assert (503, "system_lockdown") == refusal(await github.sends())
+
+
+async def test_a_push_that_nothing_followed_from_is_taken_again_by_an_operator(
+    house: RunningHouse, root: Client, shop: tuple[int, int, GitHub]
+):
+    project, service, github = shop
+    path = f"/api/projects/{project}/webhook/deliveries"
+    source = {"repository": REPOSITORY, "auto_deploy": False}
+    granted(await root.put(f"/api/services/{service}/source", json=source))
+    assert "ignored" == (await github.sends()).json()["outcome"]
+    await github.sends({}, "d-2", event="ping")
+    ping, push = granted(await root.get(path))["items"]
+
+    assert (409, "nothing_follows") == refusal(await root.post(f"{path}/{push['id']}/replay"))
+    assert (409, "delivery_no_push") == refusal(await root.post(f"{path}/{ping['id']}/replay"))
+    assert (404, "delivery_not_found") == refusal(await root.post(f"{path}/{push['id'] + 100}/replay"))
+    granted(await root.put(f"/api/services/{service}/source", json={**source, "auto_deploy": True}))
+    first = granted(await root.post(f"{path}/{push['id']}/replay"))
+    again = granted(await root.post(f"{path}/{push['id']}/replay"))
+
+    assert ("accepted", None, 1) == (first["outcome"], first["reason"], len(first["build_ids"]))
+    assert first["build_ids"] == again["build_ids"][:1]
+    newest = granted(await root.get(f"/api/builds/{again['build_ids'][-1]}"))
+    assert (COMMIT, True, "user:root") == (newest["ref"], newest["deploys"], newest["requested_by"])

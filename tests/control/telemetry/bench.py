@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Row, select
+from sqlalchemy import Row, func, select
 from support.price_book import SONNET
 
 from monoize.base.cost.breakdown import Breakdown
@@ -15,9 +15,10 @@ from monoize.base.cost.sheet import PriceSheet
 from monoize.base.cost.usage import Usage
 from monoize.base.ids import new_id
 from monoize.contract.events import Charged, ProviderCall, RequestLog, decode, encode
-from monoize.control.telemetry import actions
+from monoize.control.telemetry.actions import calls as actions
 from monoize.control.telemetry.model.calls import Cost
-from monoize.control.telemetry.tables import agent_telemetry, telemetry_days
+from monoize.control.telemetry.model.usage import Figures
+from monoize.control.telemetry.tables import agent_telemetry, usage_days
 from monoize.infra.db import Database
 
 DAY: Final = dt.date(2026, 2, 8)
@@ -43,7 +44,10 @@ class Bench:
 
     async def days(self) -> Sequence[Row[Any]]:
         async with self.database.read() as tx:
-            return (await tx.execute(select(telemetry_days).order_by(*telemetry_days.primary_key))).all()
+            days = usage_days.c
+            named = (days.tenant_id, days.at_ms, days.provider, days.served_model)
+            sums = [func.sum(days[name]).label(name) for name in Figures._fields]
+            return (await tx.execute(select(*named, *sums).group_by(*named).order_by(*named))).all()
 
     async def costs(self, **wanted: Any) -> Sequence[Cost]:
         days = {"since": DAY, "until": DAY + dt.timedelta(days=31)} | wanted

@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 from support.cost_strategies import at_leisure, sheets, usages
 from support.price_book import GPT_5, LLAMA_70B
 
+from monoize.base.clock import utc_day
 from monoize.base.cost.measures import CacheUse, cache_use
 from monoize.base.cost.sheet import SUBSCRIPTION, UNPRICED, PriceSheet
 from monoize.base.cost.usage import Usage
 from monoize.contract.events import decode, encode
-from monoize.control.telemetry.model.calls import DaySum, RecordedCall, total
+from monoize.control.telemetry.model.calls import RecordedCall
 from monoize.control.telemetry.model.sums import BIG_INTEGER_MOST
+from monoize.control.telemetry.model.usage import Figures, by_day, by_hour, total
 
 QUANTITIES = (
     "input_tokens",
@@ -64,12 +66,12 @@ def test_a_day_is_the_sum_of_its_calls(calls: list[tuple[Usage, PriceSheet]]):
     each = [recorded(usage, sheet) for usage, sheet in calls]
     costs = [call.event.cost_nano for call in each]
 
-    day = total([DaySum(), *(call.sum for call in each)])
+    day = total(by_day(by_hour(each)).values())
 
     assert (len(each), sum(cost or 0 for cost in costs), costs.count(None)) == (
         day.calls,
         day.cost_nano,
-        day.unpriced_calls,
+        day.unpriced,
     )
     assert sum(usage.cache_write_tokens for usage, _ in calls) == day.cache_creation_input_tokens
     assert sum(usage.input_tokens for usage, _ in calls) == day.input_tokens
@@ -85,11 +87,12 @@ def test_a_call_belongs_to_the_day_on_which_it_began():
     charged = event(at_ms=NOON_MS // 86_400_000 * 86_400_000 - 1)
     assert charged.call is not None
 
-    assert dt.date(2026, 2, 7) == RecordedCall.of(charged, charged.call).key.day
+    (key,) = by_day(by_hour([RecordedCall.of(charged, charged.call)]))
+    assert dt.date(2026, 2, 7) == utc_day(key.at_ms)
 
 
 def test_no_sum_leaves_64_bits():
-    most = DaySum(calls=1, cost_nano=BIG_INTEGER_MOST)
+    most = Figures(calls=1, cost_nano=BIG_INTEGER_MOST)
 
     with pytest.raises(ValueError, match="too large"):
-        total([most, DaySum(calls=1, cost_nano=1)])
+        total([most, Figures(calls=1, cost_nano=1)])

@@ -7,16 +7,22 @@ import random
 import msgspec
 import pytest
 from control.telemetry.bench import DAY_MS, NOON_MS, TENANT, USAGE_NANO, Bench, event
+from sqlalchemy import insert
 from support.price_book import HAIKU, LLAMA_70B, OPUS, OPUS_WITH_PREMIUM, SONNET, SONNET_WITH_PREMIUM
 
+from monoize.base.clock import utc_day
 from monoize.base.cost.price import RATE_MOST, Price
 from monoize.base.cost.sheet import SUBSCRIPTION, UNPRICED, PriceSheet
 from monoize.base.cost.usage import InvalidUsage, Usage
-from monoize.contract.events import RequestLog, decode, encode
+from monoize.base.ids import new_id
+from monoize.contract.events import FailedCall, RequestLog, ToolChoice, decode, encode
+from monoize.control.catalog.tables import ai_models
 from monoize.control.identity.model import DEFAULT_TENANT_ID
-from monoize.control.telemetry.actions import BATCH_MOST
+from monoize.control.telemetry.actions.calls import BATCH_MOST
 from monoize.control.telemetry.model.sums import BIG_INTEGER_MOST
+from monoize.control.telemetry.model.tool_prompts import tool_prompt_tokens
 
+MACHINE = "01a1fc11-0000-7000-8000-0000000000bb"
 DEAR = PriceSheet.of([Price(id="dear", provider="p", model_key="m", input_pico=RATE_MOST)])
 
 
@@ -44,7 +50,8 @@ async def test_a_call_is_kept_with_what_it_used_and_cost(bench: Bench):
         row.total_input_tokens,
     )
     assert (NOON_MS, USAGE_NANO, 300) == (row.timestamp, row.cost_nano, row.cache_ttl_seconds)
-    assert {"request_id": call.request_id, "reasoning_tokens": 30} == json.loads(row.metadata_json)
+    facts = {"request_id": call.request_id, "reasoning_tokens": 30, "model": "sonnet"}
+    assert facts == json.loads(row.metadata_json)
     assert json.loads(bytes(call.breakdown)) == json.loads(row.cost_breakdown_json)
     shown = (row.computed_cost_usd, row.cost_estimate, row.cache_cost_savings_usd)
     assert ("0.019650", "0.031000", "0.020850") == tuple(f"{value:.6f}" for value in shown)
@@ -95,7 +102,7 @@ async def test_an_unknown_price_is_null_and_never_nought(bench: Bench):
     )
     assert USAGE_NANO == priced.cost_nano
     (day,) = await bench.days()
-    assert (2, 1, USAGE_NANO) == (day.calls, day.unpriced_calls, day.cost_nano)
+    assert (2, 1, USAGE_NANO) == (day.calls, day.unpriced, day.cost_nano)
 
 
 async def test_what_costs_nothing_is_nought_and_not_unknown(sqlite_bench: Bench):
@@ -104,7 +111,7 @@ async def test_what_costs_nothing_is_nought_and_not_unknown(sqlite_bench: Bench)
     (row,) = await sqlite_bench.rows()
     assert (0, 0, 0, "list") == (row.cost_nano, row.cache_hit_rate, row.cache_efficiency_score, row.pricing_source)
     (day,) = await sqlite_bench.days()
-    assert (1, 0) == (day.calls, day.unpriced_calls)
+    assert (1, 0) == (day.calls, day.unpriced)
 
 
 async def test_a_call_of_no_tenant_counts_for_the_default_tenant(bench: Bench):
@@ -130,7 +137,9 @@ async def test_a_call_belongs_to_the_day_on_which_it_happened_in_utc(bench: Benc
     midnight = NOON_MS + DAY_MS // 2
     await bench.record(event(at_ms=midnight - 1), event(at_ms=midnight), event(at_ms=midnight + DAY_MS - 1))
 
-    assert [("2026-02-08", 1), ("2026-02-09", 2)] == [(str(day.day), day.calls) for day in await bench.days()]
+    assert [("2026-02-08", 1), ("2026-02-09", 2)] == [
+        (str(utc_day(day.at_ms)), day.calls) for day in await bench.days()
+    ]
 
 
 async def test_what_is_paid_by_the_month_keeps_its_quantities(sqlite_bench: Bench):
@@ -163,6 +172,62 @@ async def test_a_call_that_failed_is_a_warning(sqlite_bench: Bench):
     assert ["warning"] == [row.severity for row in await sqlite_bench.rows()]
 
 
+async def test_each_call_of_a_provider_has_a_row_and_those_that_failed_before_cost_nothing(bench: Bench):
+    failed = FailedCall(
+        "openai", "gpt-5", NOON_MS - 900, 850, provider_id="p", channel_id="c", status=503, code="overloaded"
+    )
+    last = event(changes={"failed_calls": (failed, msgspec.structs.replace(failed, at_ms=NOON_MS - 50))})
+
+    await bench.record(last)
+    await bench.record(last)
+
+    *earlier, row = sorted(await bench.rows(), key=lambda row: row.timestamp)
+    assert [f"{last.id}-1", f"{last.id}-2"] == [each.id for each in earlier]
+    expected = ("llm", "attempt", "warning", "openai", "gpt-5", 0, 0, 0)
+    names = ("metric_type", "metric_name", "severity", "provider", "model_used", "input_tokens", "output_tokens")
+    assert [expected] * 2 == [tuple(getattr(each, name) for name in (*names, "cost_nano")) for each in earlier]
+    facts = json.loads(earlier[0].metadata_json)
+    assert (last.request_id, 1, 850, "overloaded", 503, "c") == tuple(
+        facts[name] for name in ("request_id", "attempt", "duration_ms", "error", "status", "channel_id")
+    )
+    assert {row.tenant_id} == {each.tenant_id for each in earlier}
+    (day,) = await bench.days()
+    assert (1, 0, USAGE_NANO) == (day.calls, day.failed, day.cost_nano)
+
+
+async def test_a_governed_call_says_by_which_version_for_which_role_and_from_where(bench: Bench):
+    governed = {"config_id": "sam", "config_version": 7, "role_name": "helper", "agent_email": "sam@example.com"}
+    async with bench.database.write() as tx:
+        model = {"provider": "anthropic", "model_key": "claude-sonnet-4-6", "size_class": "large"}
+        await tx.execute(insert(ai_models).values(id="m", display_name="S", **model))
+
+    await bench.record(event(**governed, machine_id=MACHINE, tool_choice="any", tool_tokens=945), event(Usage()))
+
+    row, plain = sorted(await bench.rows(), key=lambda row: row.config_id is None)
+    assert governed == {name: getattr(row, name) for name in governed}
+    assert (MACHINE, 945, 589, "large") == (
+        *(row.instance_id, row.tool_overhead_input_tokens, row.tool_system_prompt_tokens, row.model_size_class),
+    )
+    assert (None, 0, "large") == (plain.instance_id, plain.tool_system_prompt_tokens, plain.model_size_class)
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "choice", "tokens"),
+    [
+        ("anthropic", "claude-opus-4-8", "auto", 290),
+        ("anthropic", "claude-opus-4-8", "none", 290),
+        ("anthropic", "claude-haiku-4-5-20251001", "tool", 588),
+        ("anthropic", "claude-sonnet-5", None, 0),
+        ("anthropic", "claude-of-tomorrow", "auto", None),
+        ("openai", "gpt-5", "auto", None),
+    ],
+)
+def test_the_prompt_before_tools_is_as_long_as_its_provider_says(
+    provider: str, model: str, choice: ToolChoice | None, tokens: int | None
+):
+    assert tokens == tool_prompt_tokens(provider, model, choice)
+
+
 async def test_events_without_a_call_leave_nothing(sqlite_bench: Bench):
     await sqlite_bench.record(event(changes={"call": None}))
     await sqlite_bench.record()
@@ -184,11 +249,12 @@ async def test_a_cost_that_does_not_fit_is_refused_and_leaves_nothing(bench: Ben
 
 
 async def test_a_sum_that_does_not_fit_is_refused_and_the_others_stand(bench: Bench):
-    great = event(Usage(999), DEAR)
+    somebody = {"user_id": new_id()}
+    great = event(Usage(999), DEAR, changes=somebody)
     await bench.record(great)
 
     with pytest.raises(ValueError, match="sum of a day"):
-        await bench.record(event(Usage(999), DEAR))
+        await bench.record(event(Usage(999), DEAR, changes=somebody))
 
     assert [great.cost_nano] == [row.cost_nano for row in await bench.rows()]
     assert [(1, great.cost_nano)] == [(day.calls, day.cost_nano) for day in await bench.days()]

@@ -1,11 +1,13 @@
 """Every way in which HTTP/1.1 frames an answer is understood, however it is cut into pieces on its way."""
 
+import asyncio
 from collections.abc import Sequence
 
 import pytest
 from gateway.upstream.asking import ask, outcome, problem, send
 from support.raw_server import Peer, cut, ok, raw_server
 
+from monoize.gateway.upstream.answer import Answer
 from monoize.gateway.upstream.client import Client
 from monoize.gateway.upstream.errors import BodyTooLarge, Truncated
 
@@ -197,3 +199,23 @@ async def test_a_body_goes_out_whole_and_comes_back_whole(client: Client, size: 
         for _ in range(2):
             assert body == await ask(client, server, body)
     assert 1 == len(server.peers)
+
+
+async def test_a_shortcut_is_offered_only_what_comes_while_its_reader_waits_for_it():
+    class Wire:
+        def resume(self) -> None: ...
+        def abort(self) -> None: ...
+
+    answer, passed = Answer(Wire(), asyncio.get_running_loop()), list[bytes]()
+    answer.shortcut = lambda piece: piece != b"no" and not passed.append(piece)
+    answer.take_piece(b"early")
+    assert b"early" == await answer.next_chunk()
+    reading = asyncio.ensure_future(answer.next_chunk())
+    await asyncio.sleep(0)
+    for piece in (b"one", b"two", b"no", b"three"):
+        answer.take_piece(piece)
+    answer.wake()
+    answer.take_piece(b"four")
+
+    assert [b"one", b"two"] == passed
+    assert b"nothreefour" == await reading

@@ -5,7 +5,7 @@ Neurons are bounded as their tokens count them; a provider that reports its own 
 """
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -17,12 +17,40 @@ from monoize.base.cost.costing import (
     nano_neurons_of,
 )
 from monoize.base.cost.sheet import PriceSheet, Rates
-from monoize.base.cost.usage import VARIANT_CHARS_MOST, IncompatibleFlags, InvalidUsage, check_quantities
+from monoize.base.cost.usage import (
+    QUANTITY_MOST,
+    VARIANT_CHARS_MOST,
+    IncompatibleFlags,
+    InvalidUsage,
+    check_quantities,
+)
 from monoize.base.money import round_up
 
 _QUANTITIES: Final = ("input_tokens", "output_tokens", "web_searches", "code_seconds", "units")
 _NEITHER: Final = (False,)
 _EITHER: Final = (False, True)
+
+
+class PerToken(NamedTuple):
+    """The bound of a request that uses nothing but tokens, whose prompt has no more than `input_most` of them."""
+
+    input_nano: int
+    output_nano: int
+    input_most: int
+
+
+def per_token(sheet: PriceSheet) -> PerToken | None:
+    """None where tokens are not what is sold, or their price is unknown."""
+    if sheet.book == "subscription":
+        return PerToken(0, 0, QUANTITY_MOST)
+    rates = sheet.rates_when(fast=False, long=False, batch=False, us_only=False)
+    if rates.in_neurons:
+        return None
+    input_nano = _most_for_tokens(rates, Allowance(input_tokens=1))
+    output_nano = _most_for_tokens(rates, Allowance(output_tokens=1))
+    if input_nano is None or output_nano is None:
+        return None
+    return PerToken(input_nano, output_nano, sheet.threshold_tokens or QUANTITY_MOST)
 
 
 class Allowance(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,7 +3,6 @@
 What is read back is recomputed; a document that does not agree with itself in every place raises ValueError.
 """
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any, Final, Literal, TypeVar, get_args
 
@@ -20,6 +19,7 @@ from monoize.base.cost.costing import (
     taken_by,
     total_of,
 )
+from monoize.base.cost.markup import Markup
 from monoize.base.cost.price import Kind
 from monoize.base.cost.sheet import CostBook, CostWarning, Flag
 
@@ -33,13 +33,13 @@ WARNINGS: Final[tuple[CostWarning, ...]] = get_args(CostWarning)
 Value = TypeVar("Value")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Breakdown:
-    """A costing, when its request happened, and what had been estimated for it before."""
+class Breakdown(msgspec.Struct, frozen=True):
+    """A costing, when its request happened, what had been estimated for it, and what is added to its charge."""
 
     costing: Costing
     event_time_ms: int
     estimate_nano: int | None = None
+    markup: Markup | None = None
 
     def encoded(self) -> bytes:
         costing = self.costing
@@ -55,6 +55,7 @@ class Breakdown:
                 free=costing.free,
                 total_nano=costing.total_nano,
                 estimate_nano=self.estimate_nano,
+                markup=self.markup or msgspec.UNSET,
             )
         )
 
@@ -97,7 +98,10 @@ class Breakdown:
             free=taken_by(lines),
         )
         return cls(
-            costing, _whole(document["event_time"]), None if estimate_nano is None else _whole(estimate_nano)
+            costing,
+            _whole(document["event_time"]),
+            None if estimate_nano is None else _whole(estimate_nano),
+            _markup_of_json(document["markup"]) if "markup" in document else None,
         )
 
 
@@ -135,6 +139,8 @@ class _Document(msgspec.Struct, frozen=True, kw_only=True):
     free: Pools
     total_nano: int | None
     estimate_nano: int | None
+    # Of the charge, which is no part of the cost.
+    markup: Markup | msgspec.UnsetType = msgspec.UNSET
 
 
 _NO_FLAGS: Final = _Flags()
@@ -168,6 +174,10 @@ def _line_of_json(document: Mapping[str, Any], free: int) -> Line:
         tuple(map(_whole, document["mult_bp"])),
         free,
     )
+
+
+def _markup_of_json(document: Mapping[str, Any]) -> Markup:
+    return Markup(_whole(document["bp"]), _whole(document["of_nano"]), _whole(document["nano"]))
 
 
 def _whole(value: object) -> int:

@@ -35,6 +35,9 @@ NANO_NEURONS_PER_MILLI: Final = 10**6
 NANO_NEURONS_FREE_PER_DAY: Final = 10_000 * NANO_NEURONS_PER_NEURON
 
 
+_ASSUMED: Final[CostWarning] = "ttl_split_assumed"
+
+
 class Measure(NamedTuple):
     """How an item is counted, and how many of these the rate is for."""
 
@@ -101,13 +104,18 @@ class Costing(msgspec.Struct, frozen=True):
     warnings: tuple[CostWarning, ...] = ()
     free: Pools = EMPTY_POOLS
 
+    @property
+    def neurons(self) -> Line | None:
+        """Where they were sold instead of tokens: they stand first."""
+        return self.lines[0] if self.lines and self.lines[0].item == "neurons" else None
+
 
 def cost_of(usage: Usage, sheet: PriceSheet, pools: Pools = EMPTY_POOLS) -> Costing:
     """`pools` is what is still free before this request; `pools.less(costing.free)` is what is after it."""
     rates = sheet.rates_for(usage)
-    warnings = rates.warnings
-    if usage.ttl_split_assumed:
-        warnings = (*warnings, "ttl_split_assumed")
+    if is_of_tokens(usage, rates, sheet.book):
+        return cost_by_tokens(usage, rates, sheet.book)
+    warnings = (*rates.warnings, _ASSUMED) if usage.ttl_split_assumed else rates.warnings
     if sheet.book == "subscription":
         return Costing((), 0, sheet.book, None, None, rates.flags, warnings)
     kind, price_id = rates.kind, rates.price_id
@@ -125,6 +133,21 @@ def cost_of(usage: Usage, sheet: PriceSheet, pools: Pools = EMPTY_POOLS) -> Cost
     book = "unpriced" if total_nano is None else sheet.book
     free = EMPTY_POOLS if pools is EMPTY_POOLS else taken_by(lines)
     return Costing(tuple(lines), total_nano, book, kind, price_id, rates.flags, warnings, free)
+
+
+def is_of_tokens(usage: Usage, rates: Rates, book: CostBook) -> bool:
+    """Whether `cost_by_tokens` says all of its cost."""
+    return not (
+        usage.web_searches or usage.code_seconds or usage.units or rates.in_neurons or book == "subscription"
+    )
+
+
+def cost_by_tokens(usage: Usage, rates: Rates, book: CostBook) -> Costing:
+    lines = tuple(_token_lines(usage, rates))
+    total_nano = total_of(lines)
+    warnings = (*rates.warnings, _ASSUMED) if usage.ttl_split_assumed else rates.warnings
+    book = "unpriced" if total_nano is None else book
+    return Costing(lines, total_nano, book, rates.kind, rates.price_id, rates.flags, warnings)
 
 
 def line_of(

@@ -51,6 +51,10 @@ class CacheUse:
     def savings_nano(self) -> int:
         return round_half_up(self.savings.numerator, self.savings.denominator)
 
+    @property
+    def most_savings_nano(self) -> int:
+        return round_half_up(self.most_savings.numerator, self.most_savings.denominator)
+
 
 def cache_use(usage: Usage, rates: Rates, book: CostBook) -> CacheUse:
     """At the rates that this request really paid, multipliers included."""

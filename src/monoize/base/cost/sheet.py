@@ -118,12 +118,9 @@ class PriceSheet:
         )
 
     def rates_for(self, usage: Usage) -> Rates:
-        return self.rates_when(
-            fast=usage.fast,
-            long=self.is_long(usage.total_input_tokens, fast=usage.fast),
-            batch=usage.batch,
-            us_only=usage.us_only,
-        )
+        threshold = self.fast_threshold_tokens if usage.fast else self.threshold_tokens
+        long = threshold is not None and usage.total_input_tokens > threshold
+        return self.rates[usage.fast, long, usage.batch, usage.us_only]
 
     def rates_when(self, *, fast: bool, long: bool, batch: bool, us_only: bool) -> Rates:
         return self.rates[fast, long, batch, us_only]

@@ -88,7 +88,7 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def check_quantities(names: tuple[str, ...], quantities: tuple[int, ...]) -> None:
     # bool is an int to Python, and True is not one token.
-    if set(map(type, quantities)) == _ONLY_INT and min(quantities) >= 0 and max(quantities) <= QUANTITY_MOST:
+    if {*map(type, quantities)} == _ONLY_INT and min(quantities) >= 0 and max(quantities) <= QUANTITY_MOST:
         return
     for name, quantity in zip(names, quantities, strict=True):
         if type(quantity) is not int or not 0 <= quantity <= QUANTITY_MOST:

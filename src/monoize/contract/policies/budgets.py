@@ -6,7 +6,7 @@ from monoize.contract.policies.tightening import DENIED, INNER, Policy
 from monoize.contract.policies.words import Glob, Name, Percent, TimeZone, Usd, check_time_zone
 
 Period = Literal["call", "run", "session", "day", "week", "month", "total"]
-Action = Literal["block", "approve", "downgrade", "require_byok", "warn"]
+Action = Literal["block", "downgrade", "warn"]
 
 
 class Scope(Policy, frozen=True, kw_only=True):
@@ -15,10 +15,11 @@ class Scope(Policy, frozen=True, kw_only=True):
     model: Glob | None = None
     provider: Glob | None = None
     user: Name | None = None
-    tag: Glob | None = None
 
 
 class Window(Policy, frozen=True, kw_only=True):
+    """Used up, it refuses, leaves what is cheaper among the fallbacks of the model policy, or is only noticed."""
+
     id: Name
     period: Period
     limit_usd: Usd

@@ -13,7 +13,7 @@ from monoize.contract.policies.checking import Problem, problems
 from monoize.contract.policies.cost import CostPolicy
 from monoize.contract.policies.findings import FindingsPolicy
 from monoize.contract.policies.integrations import Integration, Integrations
-from monoize.contract.policies.legacy import MODERN
+from monoize.contract.policies.legacy import MODERN, still_said
 from monoize.contract.policies.mcp_services import McpService, McpServices
 from monoize.contract.policies.model_policy import ModelPolicy
 from monoize.contract.policies.notification import NotificationPolicy
@@ -101,7 +101,7 @@ def check(name: PolicyName, document: Document) -> list[Problem]:
 
 def read(name: PolicyName, document: Document) -> Any:
     """As a value, with defaults where it says nothing. It has been checked."""
-    return msgspec.convert(document, CATALOGUE[name])
+    return msgspec.convert(still_said(name, document), CATALOGUE[name])
 
 
 def tighten(name: PolicyName, *documents: Document) -> Document:
@@ -146,17 +146,63 @@ def _windows_once(document: Document) -> Iterable[Problem]:
             yield f"/windows/{place}/id", "is there already"
 
 
-def _content_is_guarded(document: Document) -> Iterable[Problem]:
+def _only_as_it_is(document: Document, wanted: Mapping[str, tuple[Any, str]]) -> Iterable[Problem]:
+    """What can be said, and not otherwise: nothing would come of it."""
+    for name, (value, why) in wanted.items():
+        if document.get(name, value) != value:
+            yield f"/{name}", why
+
+
+def _people_decide(document: Document) -> Iterable[Problem]:
+    yield from _only_as_it_is(
+        document,
+        {
+            "allow_self": (False, "nobody approves what they asked for"),
+            "bind_arguments": (True, "what is approved is always the very arguments that people saw"),
+        },
+    )
+
+
+def _people_see(document: Document) -> Iterable[Problem]:
+    if not document.get("channels", {}).get("in_app", True):
+        yield "/channels/in_app", "the dashboard always shows what agents call people for"
+    if "finding" in document.get("events", {}):
+        yield "/events/finding", "findings are filed with whoever runs the agent, who has to tell of them"
+
+
+def _content_is_captured(document: Document) -> Iterable[Problem]:
     if document.get("level") == "content":
-        if not document.get("redact", True):
-            yield "/redact", "content is recorded redacted only"
-        if not document.get("content_roles"):
-            yield "/content_roles", "content needs roles that may read it"
+        yield "/level", "content is in no telemetry: a key can ask for captures, which are redacted"
+    yield from _only_as_it_is(
+        document,
+        {
+            "preview_chars": (0, "no content is in telemetry"),
+            "redact": (True, "what is written down is always redacted; see store_raw of pii_policy_json"),
+            "exporters": ([], "the one exporter is that of the installation"),
+            "content_roles": ([], "no content is in telemetry"),
+        },
+    )
+
+
+def _service_has_its_way(document: Document) -> Iterable[Problem]:
+    for place, service in enumerate(document):
+        if service.get("transport", "streamable_http") != "streamable_http":
+            yield f"/{place}/transport", "services are reached by streamable_http only"
+        for name in ("auth", "credential_ref"):
+            if service.get(name, "none") != "none":
+                yield f"/{place}/{name}", "the credential is that of the service, which an agent cannot choose"
+
+
+def _listed_services(document: Document) -> Iterable[Problem]:
+    yield from _services_once(document)
+    yield from _service_has_its_way(document)
 
 
 _RULES: Final = {
+    "approvals_policy_json": _people_decide,
     "integrations_json": _names_of_integrations,
-    "mcp_services_json": _services_once,
+    "mcp_services_json": _listed_services,
     "budgets_json": _windows_once,
-    "telemetry_policy_json": _content_is_guarded,
+    "notification_policy_json": _people_see,
+    "telemetry_policy_json": _content_is_captured,
 }

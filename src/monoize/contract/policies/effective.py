@@ -1,11 +1,11 @@
 """What is in force for one agent: its record within everything that holds for its tenant and for all."""
 
 from collections.abc import Sequence
-from typing import Final, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 import msgspec
 
-from monoize.contract.policies.catalogue import Policies
+from monoize.contract.policies.catalogue import Policies, PolicyName
 from monoize.contract.policies.modes import CEILINGS, Ceiling, Mode
 from monoize.contract.policies.safety import SafetyLevel
 from monoize.contract.policies.scope import RequiredRoles, Status, TenantScope
@@ -23,12 +23,24 @@ class Source(msgspec.Struct, frozen=True):
     config_hash: str
 
 
+class Trial(msgspec.Struct, frozen=True, kw_only=True):
+    """Policies in shadow: what they would deny is written down, and not refused.
+
+    `policies` are as they were if nothing was in shadow. Of those in `silenced` nothing is in force meanwhile, not
+    even what is denied by default, since no level says anything of them that is not in shadow.
+    """
+
+    names: tuple[PolicyName, ...]
+    silenced: tuple[PolicyName, ...]
+    policies: Policies
+
+
 def strictest_auth(*strategies: AuthStrategy) -> AuthStrategy:
     return max(strategies, key=AUTH_STRATEGIES.index)
 
 
 class EffectivePolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """`sources` are outermost first, the record itself last."""
+    """`sources` are outermost first, the record itself last. `policies` are those in force."""
 
     name: str
     role_name: str
@@ -42,6 +54,10 @@ class EffectivePolicy(msgspec.Struct, frozen=True, kw_only=True):
     telemetry_enabled: bool
     policies: Policies
     sources: tuple[Source, ...]
+    # None: nothing is in shadow.
+    trial: Trial | None = None
+    # Of the person whom the record names.
+    user_email: str | None = None
 
     @property
     def config_id(self) -> str:
@@ -54,3 +70,15 @@ class EffectivePolicy(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def ceiling(self) -> Ceiling:
         return CEILINGS[self.mode]
+
+    def in_force(self, name: PolicyName) -> Any:
+        """None while all that is said of it is in shadow."""
+        if self.trial is not None and name in self.trial.silenced:
+            return None
+        return getattr(self.policies, name)
+
+    def in_shadow(self, name: PolicyName) -> Any:
+        """None where it is not."""
+        if self.trial is None or name not in self.trial.names:
+            return None
+        return getattr(self.trial.policies, name)

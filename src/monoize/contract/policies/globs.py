@@ -14,7 +14,13 @@ _OF_TWO_MOST: Final = 32
 
 
 def matches(globs: Iterable[str], name: str) -> bool:
-    return any(fnmatch.fnmatchcase(name, glob) for glob in globs)
+    """Whether any of them does."""
+    return _any_of(tuple(globs)).match(name) is not None
+
+
+@functools.lru_cache(maxsize=4096)
+def _any_of(globs: Sequence[str]) -> re.Pattern[str]:
+    return re.compile("|".join(map(fnmatch.translate, globs)) if globs else r"(?!)")
 
 
 def covers(wide: str, narrow: str) -> bool:

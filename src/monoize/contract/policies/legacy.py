@@ -1,4 +1,7 @@
-"""Older ways to write policies, in the words of today. What is none of these stays as it is."""
+"""Older ways to write policies, in the words of today. What is none of these stays as it is.
+
+What is no longer taken may stand in versions from before, which nobody changes: it says nothing.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -65,3 +68,29 @@ MODERN: Final[Mapping[str, Callable[[Document], Document]]] = {
     "budgets_json": _flat_budgets,
     "model_policy_json": _no_models_named,
 }
+
+
+_RETIRED: Final[Mapping[str, frozenset[str]]] = {
+    "model_policy_json": frozenset({"max_tier", "batch", "allow_user_override"}),
+    "cost_policy_json": frozenset({"on_unpriced", "price_book", "max_code_seconds"}),
+}
+
+
+def still_said(name: str, document: Document) -> Document:
+    """Of a document that was taken once, what is taken today."""
+    if name == "budgets_json" and "windows" in document:
+        return {**document, "windows": [_refusing(each) for each in document["windows"] if not _is_of_tag(each)]}
+    gone = _RETIRED.get(name)
+    if gone is None or gone.isdisjoint(document):
+        return document
+    return {field: value for field, value in document.items() if field not in gone}
+
+
+def _is_of_tag(window: Document) -> bool:
+    """Nothing ever bore one."""
+    return window.get("scope", {}).get("tag") is not None
+
+
+def _refusing(window: Document) -> Document:
+    """What these asked for there never was, so that they refused."""
+    return {**window, "action": "block"} if window.get("action") in ("approve", "require_byok") else window

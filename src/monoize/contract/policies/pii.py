@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from monoize.base.personal_data.finding import Kind
+from monoize.base.personal_data.treatments import Treatment
 from monoize.contract.policies.tightening import (
     ALLOWED,
     DENIED,
@@ -16,8 +18,6 @@ from monoize.contract.policies.tightening import (
 from monoize.contract.policies.words import Digest
 
 Stage = Literal["input", "tool_args", "tool_result", "output", "log"]
-Kind = Literal["email", "phone", "card", "iban", "national_id", "ip", "secret", "name", "address"]
-Treatment = Literal["allow", "mask", "redact", "tokenize", "block"]
 
 _TREATMENT = strictest("allow", "tokenize", "mask", "redact", "block")
 

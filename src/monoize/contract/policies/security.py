@@ -40,6 +40,8 @@ class SecurityPolicy(Policy, frozen=True, kw_only=True):
     """A list of hosts, paths or environments that is not said allows all; private networks stay out of reach."""
 
     hosts_allow: Annotated[Globs | None, ALLOWED_GLOBS] = None
+    hosts_deny: Annotated[Globs, DENIED] = ()
+    gateway_methods_deny: Annotated[Globs, DENIED] = ()
     deny_private_networks: Annotated[bool, PROTECTS] = True
     shell: Shell = Shell()
     sql: Sql = Sql()

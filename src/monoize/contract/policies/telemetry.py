@@ -1,4 +1,4 @@
-"""What is recorded of what an agent does."""
+"""What is recorded of what an agent does, and told to collectors. Cost, audit and security are recorded anyhow."""
 
 from typing import Annotated, Literal
 
@@ -20,7 +20,7 @@ _LEVELS = strictest("content", "metadata", "counts", "off")
 
 
 class TelemetryPolicy(Policy, frozen=True, kw_only=True):
-    """Cost, audit and security are recorded anyhow. Content needs `redact` and roles that may read it."""
+    """`counts` are figures alone. `sample_rate` is the share of traces and of events that agents report."""
 
     level: Annotated[Literal["off", "counts", "metadata", "content"], _LEVELS] = "metadata"
     sample_rate: Annotated[Annotated[float, msgspec.Meta(ge=0, le=1)], LEAST] = 1.0

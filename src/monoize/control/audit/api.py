@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from pydantic import Field
 
 from monoize.base.principal import Call
@@ -10,11 +10,12 @@ from monoize.control.audit import actions
 from monoize.control.audit.model import LogEntry, LogFilter
 from monoize.control.edge.caller import requires
 from monoize.control.edge.here import HouseHere
+from monoize.control.edge.routers import Router
 from monoize.control.edge.windows import number_window
 from monoize.control.edge.wire import BIG_INTEGER_MOST, STORABLE, Instant, Page, Window
 from monoize.infra.audit_log import Verdict
 
-router = APIRouter(prefix="/audit", tags=["audit"])
+router = Router(prefix="/audit", tags=["audit"])
 
 Exact = Annotated[str, Field(min_length=1, max_length=191), STORABLE]
 

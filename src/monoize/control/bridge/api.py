@@ -1,18 +1,30 @@
-"""/api/metrics: what waits, what is held and what the gateway counts, in the text format of Prometheus."""
+"""/api/metrics and /metrics: what waits, what is held and what is counted, in the text format of Prometheus.
 
+The second is where programs look that collect such figures; it may be opened to those of this machine.
+"""
+
+import ipaddress
 from collections.abc import Iterator
 from typing import Annotated, Protocol
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import PlainTextResponse
 
-from monoize.base.exposition import MEDIA_TYPE, single
+from monoize.base.exposition import MEDIA_TYPE
 from monoize.base.principal import Call
-from monoize.control.edge.caller import requires
-from monoize.infra.holds import Holds, Snapshot
-from monoize.infra.spool import Figures, Spool
+from monoize.control.bridge.figures import money_lines, pool_lines, provider_lines, task_lines
+from monoize.control.compute.services import compute_of
+from monoize.control.edge.caller import NotPermitted, identify, requires
+from monoize.control.edge.here import HouseHere
+from monoize.control.edge.house import House
+from monoize.control.edge.request_figures import RequestFigures
+from monoize.control.edge.routers import Router
+from monoize.infra.background import Background
+from monoize.infra.holds import Holds
+from monoize.infra.spool import Spool
 
-router = APIRouter(tags=["metrics"])
+router = Router(tags=["metrics"])
+plain_router = Router(include_in_schema=False)
 
 
 class Bystanders(Protocol):
@@ -26,22 +38,38 @@ class Bystanders(Protocol):
     response_class=PlainTextResponse,
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
-async def metrics(request: Request, call: Annotated[Call, requires("metrics.read")]) -> PlainTextResponse:
-    spool: Spool = request.app.state.spool
-    holds: Holds = request.app.state.holds
-    bystanders: Bystanders = request.app.state.bystanders
-    lines = [*_lines(await spool.figures(), await holds.snapshot()), *bystanders.figures()]
+async def metrics(
+    request: Request, house: HouseHere, call: Annotated[Call, requires("metrics.read")]
+) -> PlainTextResponse:
+    return await _told(request, house)
+
+
+@plain_router.get("/metrics", response_class=PlainTextResponse)
+async def plain_metrics(request: Request, house: HouseHere) -> PlainTextResponse:
+    if not (house.settings.metrics_on_loopback and _is_loopback(request.state.ip)):
+        call = await identify(request)
+        if not call.principal.may("metrics.read"):
+            raise NotPermitted(needed="metrics.read")
+    return await _told(request, house)
+
+
+async def _told(request: Request, house: House) -> PlainTextResponse:
+    state = request.app.state
+    spool: Spool = state.spool
+    holds: Holds = state.holds
+    bystanders: Bystanders = state.bystanders
+    requests: RequestFigures = state.request_figures
+    backgrounds: list[Background] = state.backgrounds
+    lines = (
+        *money_lines(await spool.figures(), await holds.snapshot()),
+        *pool_lines(house.database.pools()),
+        *task_lines(backgrounds),
+        *provider_lines(compute_of(request).reconciler.unanswered),
+        *requests.lines(),
+        *bystanders.figures(),
+    )
     return PlainTextResponse("".join(lines), media_type=MEDIA_TYPE)
 
 
-def _lines(spool: Figures, holds: Snapshot) -> Iterator[str]:
-    for name, help, value in (
-        ("requests_in_flight", "Requests that were sent and have not ended.", spool.in_flight),
-        ("charges_waiting", "Charges on disk that are not in the ledger yet.", spool.finished),
-        ("charges_oldest_age_seconds", "How long the oldest of them has waited.", f"{spool.oldest_age_s:.3f}"),
-        ("charges_set_aside", "Charges that can never be booked as they are.", spool.set_aside),
-        ("holds", "Requests that hold money.", holds.hold_count),
-        ("holds_unposted", "Requests that were charged and are not in the ledger yet.", holds.unposted_count),
-        ("budgets_open", "Budgets that requests are counted against.", holds.budget_count),
-    ):
-        yield from single(name, "gauge", help, value)
+def _is_loopback(ip: str | None) -> bool:
+    return ip is not None and ipaddress.ip_address(ip).is_loopback

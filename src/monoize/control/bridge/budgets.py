@@ -7,6 +7,7 @@ from typing import Final
 
 from monoize.base.clock import utc_now
 from monoize.contract.budgets import key_budget, key_day_budget, key_month_budget, user_budget
+from monoize.control.governance.actions import spending
 from monoize.control.identity.actions import balances
 from monoize.control.identity.errors import NoSuchUser
 from monoize.control.ledger.actions.statements import spent_with_key
@@ -36,6 +37,9 @@ class LedgerBudgets:
                     return await _left_of_day(tx, id, dt.date.fromisoformat(first_day[0]))
                 case "key-month":
                     return await _left_of_month(tx, id, dt.date.fromisoformat(first_day[0]))
+                case "agent":
+                    # Its limit is in its name: with another limit it is another budget, of the same account.
+                    return int(id) - await spending.spent_of(tx, ":".join(first_day))
                 case _:
                     raise ValueError(f"no budget is called {budget}")
 

@@ -11,7 +11,7 @@ from monoize.control.compute.actions import egress
 from monoize.infra.db import Database
 from monoize.infra.sealed import Seal
 
-EGRESS_RESTS_ON: Final = frozenset({"agent", "machine", "plan", "user", "tenant", "key", "agent_record"})
+EGRESS_RESTS_ON: Final = frozenset({"agent", "machine", "plan", "user", "tenant", "key", "agent_record", "stop"})
 """Types of targets whose changes may change what an agent may reach."""
 
 
@@ -25,8 +25,7 @@ class Egress:
             return await egress.egress_grant(tx, asked.agent_id, asked.digest, now=utc_now())
 
     async def take(self, flush: Flush) -> FlushTaken:
-        async with self._database.write() as tx:
-            return await egress.take_flush(tx, self._seal, flush, now=utc_now())
+        return await self._database.transact(lambda tx: egress.take_flush(tx, self._seal, flush, now=utc_now()))
 
     async def is_needed(self) -> bool:
         """Whether there is a machine at all."""

@@ -10,10 +10,11 @@ import structlog
 from monoize.base.errors import Refusal, Unavailable
 from monoize.contract.events import Charged, decode
 from monoize.contract.wall import Rejected
+from monoize.control.governance.actions import spending
 from monoize.control.ledger.actions.charges import post_charges
 from monoize.control.ledger.actions.logs import log_requests
-from monoize.control.ledger.model.entries import Charge
-from monoize.control.telemetry import actions as telemetry
+from monoize.control.ledger.model.entries import Charge, OfAgent
+from monoize.control.telemetry.actions import calls as telemetry
 from monoize.infra.db import Database
 from monoize.infra.sealed import Seal
 from monoize.infra.spool import Entry
@@ -51,7 +52,7 @@ class Intake:
         charges = [_charge(event) for event in events]
         async with self._database.write() as tx:
             charged = await post_charges(tx, self._seal, charges)
-            await log_requests(tx, events)
+            await spending.add_up(tx, await log_requests(tx, events))
             await telemetry.record(tx, events)
         for request_id in charged.conflicting:
             log.error("charge_conflicts", request_id=request_id)
@@ -63,7 +64,15 @@ def _charge(event: Charged) -> Charge:
         user_id=event.user_id,
         amount_nano_usd=event.charge_nano,
         api_key_id=event.api_key_id,
+        of_agent=_agent(event),
         meta=_facts(event),
+    )
+
+
+def _agent(event: Charged) -> OfAgent:
+    return OfAgent(
+        agent_id=event.call.agent_id if event.call else event.agent_id,
+        agent_record_id=event.log.agent_record_id if event.log else None,
     )
 
 

@@ -3,6 +3,8 @@
 No person has business here. Whoever cannot sign with a key made of this house's master key is told nothing.
 """
 
+import asyncio
+import contextlib
 import hmac
 from collections import deque
 from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
@@ -31,6 +33,8 @@ from monoize.infra.spool import Entry
 log = structlog.get_logger(__name__)
 
 CHANGES_KEPT: Final = 1_000
+NEWS_AWAITED_S: Final = 5.0
+"""Less than whoever asks waits for an answer."""
 
 
 class Changes:
@@ -41,10 +45,30 @@ class Changes:
         self.life = new_id()
         self._count = 0
         self._latest: deque[tuple[tuple[str, ...], str]] = deque(maxlen=CHANGES_KEPT)
+        self._next = asyncio.Event()
+        self._is_over = False
 
     async def changed(self, entry: AuditEntry) -> None:
-        self._latest.append((tuple(moved_by(entry)), entry.target_type))
+        self._keep(tuple(moved_by(entry)), entry.target_type)
+
+    def stops_moved(self) -> None:
+        """Maybe in another process, of which there is no entry here."""
+        self._keep((), "stop")
+
+    def _keep(self, budgets: tuple[str, ...], target_type: str) -> None:
+        self._latest.append((budgets, target_type))
         self._count += 1
+        self._wake()
+
+    def close(self) -> None:
+        """Nobody is kept waiting any more."""
+        self._is_over = True
+        self._wake()
+
+    def _wake(self) -> None:
+        # Another for whoever waits from now on.
+        happened, self._next = self._next, asyncio.Event()
+        happened.set()
 
     @property
     def mark(self) -> str:
@@ -57,6 +81,14 @@ class Changes:
             return None, True
         moved = dict.fromkeys(budget for budgets, _ in latest for budget in budgets)
         return tuple(moved), any(target_type in GRANTS_REST_ON for _, target_type in latest)
+
+    async def touched(self, target_types: Container[str], mark: str, *, within_s: float) -> bool:
+        """Waits for it so long, unless it has happened already."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                while not (self._is_over or self.has_touched(target_types, mark)):
+                    await self._next.wait()
+        return self.has_touched(target_types, mark)
 
     def has_touched(self, target_types: Container[str], mark: str) -> bool:
         latest = self._missed(mark)
@@ -100,6 +132,10 @@ class Wall:
             "egress-flush": self._egress_flush,
             "egress-news": self._egress_news,
         }
+
+    def close(self) -> None:
+        """Answer those who wait for news; for when the server stops."""
+        self._changes.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = await self._answer(Request(scope, receive))
@@ -170,8 +206,8 @@ class Wall:
 
     async def _egress_news(self, question: bytes) -> EgressNews:
         mark = msgspec.msgpack.decode(question, type=str)
-        now = self._changes.mark
-        return EgressNews(now, self._changes.has_touched(EGRESS_RESTS_ON, mark))
+        touched = await self._changes.touched(EGRESS_RESTS_ON, mark, within_s=NEWS_AWAITED_S)
+        return EgressNews(self._changes.mark, touched)
 
 
 async def _read(request: Request) -> bytes | None:

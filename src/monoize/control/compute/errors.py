@@ -53,6 +53,13 @@ class NoSuchOperation(NotFound):
     code = "operation_not_found"
 
 
+class UserHasMachines(Conflict):
+    """This user has machines, which nobody would answer for any more."""
+
+    code = "user_has_machines"
+    hint = "Destroy them first; `monoize machines list` shows them."
+
+
 class NoSuchChannel(NotFound):
     """This agent has no such channel."""
 

@@ -7,14 +7,16 @@ from starlette.requests import HTTPConnection
 from monoize.control.compute.actions.deliveries import Deliverer
 from monoize.control.compute.actions.gateway import Passage
 from monoize.control.compute.actions.monitoring import Monitor
+from monoize.control.compute.actions.power import check_has_none
 from monoize.control.compute.actions.reconciling import Reconciler
-from monoize.control.compute.actions.running import WaysOut
-from monoize.control.compute.actions.watching import Watchers
 from monoize.control.compute.actions.working import Worker
 from monoize.control.compute.drivers import health
 from monoize.control.compute.drivers.agent_gateway import AgentGateways
 from monoize.control.compute.drivers.registry import Drivers, open_drivers
+from monoize.control.compute.model.machines import Ways, WaysOut
+from monoize.control.edge.audience import Audience
 from monoize.control.edge.house import House
+from monoize.control.identity.services import Identity
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -23,7 +25,7 @@ class Compute:
     worker: Worker
     monitor: Monitor
     reconciler: Reconciler
-    watchers: Watchers
+    audience: Audience
     gateways: AgentGateways
     passage: Passage
     deliverer: Deliverer
@@ -36,18 +38,22 @@ class Compute:
         await self.drivers.close()
 
 
-def open_compute(house: House, address: str) -> Compute:
-    """`address` is that of this server; what machines call it is known to their drivers."""
+def open_compute(house: House, identity: Identity, *, here: str, outside: str) -> Compute:
+    """`here`: where this server listens; `outside`: what it is called elsewhere."""
+    identity.keeps_users.append(check_has_none)
     settings = house.settings
-    drivers = open_drivers(settings, house.installation)
-    ways = WaysOut(settings.egress_address or settings.egress_listen, address)
+    ways = WaysOut(
+        here=Ways(settings.egress_listen, here),
+        outside=Ways(settings.egress_address or settings.egress_listen, outside),
+    )
+    drivers = open_drivers(settings, house.installation, ways.here)
     monitor = Monitor(house, drivers)
     worker = Worker(house, drivers, ways, health.ask, monitor.read_one)
     passage = Passage(house.database, house.seal)
     gateways = AgentGateways()
     deliverer = Deliverer(house.database, house.seal, gateways)
     reconciler = Reconciler(house, drivers)
-    return Compute(drivers, worker, monitor, reconciler, Watchers(), gateways, passage, deliverer)
+    return Compute(drivers, worker, monitor, reconciler, Audience(), gateways, passage, deliverer)
 
 
 def compute_of(connection: HTTPConnection) -> Compute:

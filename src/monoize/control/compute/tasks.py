@@ -13,12 +13,13 @@ from monoize.control.edge.house import House
 from monoize.control.governance.actions.notifications import Notifier
 from monoize.infra.background import Background
 
-WORK_EVERY_S: Final = 0.5
+WORK_EVERY_S: Final = 5.0
+"""For what other processes have left behind; what is begun here rings."""
 RENEW_EVERY_S: Final = 5.0
 RECONCILE_LOOKS_EVERY_S: Final = 2.0
 MONITOR_EVERY_S: Final = 60.0
 PASSAGE_EVERY_S: Final = 5.0
-CHANNELS_EVERY_S: Final = 2.0
+CHANNELS_EVERY_S: Final = 10.0
 NOTICES_EVERY_S: Final = 5.0
 FORGET_EVERY_S: Final = 3_600.0
 
@@ -42,11 +43,12 @@ def schedule(
         await reconciler.forget()
 
     house.audit_log.observe(worker.changed)
-    background.every(WORK_EVERY_S, "compute.work", worker.run)
+    house.audit_log.observe(deliverer.changed)
+    background.every(WORK_EVERY_S, "compute.work", worker.run, bell=worker.bell)
     background.every(RENEW_EVERY_S, "compute.renew", worker.renew)
     background.every(RECONCILE_LOOKS_EVERY_S, "compute.reconcile", reconciler.run)
     background.every(PASSAGE_EVERY_S, "compute.passage", passage.run)
     background.every(MONITOR_EVERY_S, "compute.monitor", monitor.run)
-    background.every(CHANNELS_EVERY_S, "compute.channels", deliverer.run)
+    background.every(CHANNELS_EVERY_S, "compute.channels", deliverer.run, bell=deliverer.bell)
     background.every(NOTICES_EVERY_S, "compute.notices", tell)
     background.every(FORGET_EVERY_S, "compute.forget", forget)

@@ -102,7 +102,10 @@ class Mutation:
     house: House
     once: Once | None = None
 
-    async def run(self, action: Callable[[Change], Awaitable[Result]], *, status: int = 200) -> Response:
+    async def run(
+        self, action: Callable[[Change], Awaitable[Result]], *, status: int | Callable[[Result], int] = 200
+    ) -> Response:
+        """`status` is a function where what was done decides about it."""
         earlier = await self._earlier()
         if earlier:
             return _response(earlier, replayed=True)
@@ -110,7 +113,8 @@ class Mutation:
             async with self.house.audit_log.change(self.call) as change:
                 if self.once:
                     await self.once.claim(change.tx)
-                answer = _answer(await action(change), status)
+                result = await action(change)
+                answer = _answer(result, status(result) if callable(status) else status)
                 if self.once:
                     await self.once.keep(change.tx, self.house.seal, answer)
         except StillRunning:

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from monoize.base.errors import BadRequest, TooLarge
 from monoize.base.ids import new_id
 from monoize.control.edge.problem import InternalError, problem
+from monoize.control.edge.request_figures import RequestFigures
 from monoize.infra.client_address import client_address, is_trusted, parse_networks
 from monoize.infra.settings import Settings
 
@@ -114,12 +115,16 @@ class RequestContext:
                 if status == 0:
                     await problem(InternalError(), request_id)(scope, receive, send_with_headers)
             finally:
+                took_s = time.perf_counter() - started
+                figures: RequestFigures | None = getattr(scope["app"].state, "request_figures", None)
+                if figures is not None:
+                    figures.ended(asked, status, took_s)
                 log.info(
                     "request",
                     method=asked,
                     path=_shown(scope["path"]),
                     status=status,
-                    ms=round((time.perf_counter() - started) * 1000, 1),
+                    ms=round(took_s * 1000, 1),
                     ip=state["ip"],
                     **_who(state),
                 )

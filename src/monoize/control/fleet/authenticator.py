@@ -11,8 +11,9 @@ from typing import Final
 
 from monoize.base.clock import utc_now
 from monoize.base.ids import fingerprint
+from monoize.contract.refusals import RateLimited
 from monoize.control.fleet.actions.published import PublishedFacts
-from monoize.control.fleet.errors import HostApiDisabled, HostKeyInvalid, HostKeyMissing, HostRateLimited
+from monoize.control.fleet.errors import HostApiDisabled, HostKeyInvalid, HostKeyMissing
 from monoize.control.fleet.model.hosts import Host, check_may_call
 from monoize.control.fleet.model.pools import Pool
 from monoize.control.fleet.store import hosts
@@ -68,7 +69,7 @@ class HostAuthenticator:
         counter = f"fleet:calls:{who}"
         if await self._counters.add(counter, CALLS_WINDOW_S) > CALLS_MOST:
             _, left_s = await self._counters.peek(counter)
-            raise HostRateLimited(retry_after_s=max(left_s, 1))
+            raise RateLimited(retry_after_s=max(left_s, 1))
 
     async def _failed(self, ip: str | None) -> None:
         blocked = f"fleet:blocked:{ip or 'unknown'}"
@@ -79,4 +80,4 @@ class HostAuthenticator:
         if is_blocked:
             await self._counters.forget(blocked)
             await self._counters.add(blocked, BLOCKED_S)
-            raise HostRateLimited(retry_after_s=BLOCKED_S)
+            raise RateLimited(retry_after_s=BLOCKED_S)

@@ -1,6 +1,6 @@
 """The ways in which the fleet refuses: operators read them as problems, hosts as `{"error": {"code", …}}`."""
 
-from monoize.base.errors import Conflict, Forbidden, Gone, Invalid, NotFound, TooMany, Unauthenticated, Unavailable
+from monoize.base.errors import Conflict, Forbidden, Gone, Invalid, NotFound, Unauthenticated, Unavailable
 
 
 class HostKeyMissing(Unauthenticated):
@@ -50,13 +50,6 @@ class HostApiDisabled(Unavailable):
 
     code = "api_disabled"
     hint = "No host is served until it is switched on again; nothing may be started meanwhile."
-
-
-class HostRateLimited(TooMany):
-    """Too many calls."""
-
-    code = "rate_limited"
-    hint = "Wait before the next call."
 
 
 class HostCallInvalid(Invalid):

@@ -1,32 +1,57 @@
 """The ways in which governance refuses."""
 
-from monoize.base.errors import BadRequest, Conflict, Forbidden, Invalid, NotFound, TooMany, Unavailable
+from monoize.base.errors import BadRequest, Conflict, Forbidden, Invalid, NotFound, Unavailable
+from monoize.contract.refusals import AgentNotActive as AgentNotActive
+from monoize.contract.refusals import ConfigTampered as ConfigTampered
+from monoize.contract.refusals import LimitReached as LimitReached
+from monoize.contract.refusals import LimitsCorrupt as LimitsCorrupt
+from monoize.contract.refusals import NoSuchAgentRecord as NoSuchAgentRecord
+from monoize.contract.refusals import PlatformOnly as PlatformOnly
+from monoize.contract.refusals import TenantBlocked as TenantBlocked
+from monoize.contract.refusals import TenantNotAllowed as TenantNotAllowed
 
 
-class AgentNotActive(Conflict):
-    """This agent is not active."""
+class ReplayTooLong(Invalid):
+    """A draft is tried on 31 days of requests at most."""
 
-    code = "agent_not_active"
-    hint = "Somebody has to set the status of its record to `active`."
-
-
-class TenantBlocked(Forbidden):
-    """Your tenant is on the block list of this agent."""
-
-    code = "tenant_blocked"
-    hint = "Only a change of that list lifts it."
+    code = "replay_too_long"
+    hint = "Ask for less time with `since` and `until`."
 
 
-class TenantNotAllowed(Forbidden):
-    """Your tenant is not among those that may use this agent."""
+class NoSuchStop(NotFound):
+    """There is no such stop."""
 
-    code = "tenant_not_allowed"
+    code = "stop_not_found"
 
 
-class PlatformOnly(Forbidden):
-    """Only the administrators of the platform may use this agent."""
+class AlreadyStopped(Conflict):
+    """This is stopped already."""
 
-    code = "platform_only"
+    code = "already_stopped"
+
+
+class NoSuchEscalation(NotFound):
+    """There is no such escalation."""
+
+    code = "escalation_not_found"
+
+
+class AlreadyAcknowledged(Conflict):
+    """Somebody looks after this already."""
+
+    code = "already_acknowledged"
+
+
+class NotYoursToStop(Forbidden):
+    """You may stop your own tenant and its agents; everything, and what is of others, only a super_admin."""
+
+    code = "not_yours_to_stop"
+
+
+class NotYoursToLift(Forbidden):
+    """A super_admin has stopped this, and only a super_admin lifts it."""
+
+    code = "not_yours_to_lift"
 
 
 class NoSuchLimits(NotFound):
@@ -76,27 +101,6 @@ class ToolNotAllowed(Forbidden):
     hint = "`allowed` says which tools are allowed."
 
 
-class LimitReached(TooMany):
-    """This agent has reached one of its limits."""
-
-    code = "limit_reached"
-    hint = "Wait until `resets_at`, or have a super_admin raise the limit for a while."
-
-
-class LimitsCorrupt(Unavailable):
-    """The limits of this agent cannot be read, so nothing is allowed."""
-
-    code = "limits_corrupt"
-    status = 500
-    hint = "An operator has to write them anew with `monoize agent-limits set`."
-
-
-class NoSuchAgentRecord(NotFound):
-    """There is no such agent record."""
-
-    code = "agent_record_not_found"
-
-
 class NoSuchRevision(NotFound):
     """This agent record never had that version."""
 
@@ -116,6 +120,27 @@ class BaselineExists(Conflict):
     hint = "Change the one that is there."
 
 
+class BaselineInForce(Conflict):
+    """A baseline that is in force is not archived."""
+
+    code = "baseline_in_force"
+    hint = "Set its status to `paused` first: that loosens what it bound, so another administrator has to agree."
+
+
+class NotTheSoleAdmin(Forbidden):
+    """Only a super_admin who is signed in and the only administrator loosens a record alone."""
+
+    code = "not_the_sole_admin"
+    hint = "Leave `sole_admin` out, and another administrator approves the change."
+
+
+class AppliedToRecord(Conflict):
+    """This approval is a change of an agent record."""
+
+    code = "approval_applies_to_record"
+    hint = "Apply it with `monoize agent-records apply`."
+
+
 class AgentRecordChanged(Conflict):
     """Somebody else has changed this agent record meanwhile."""
 
@@ -128,13 +153,6 @@ class AgentRecordArchived(Conflict):
 
     code = "agent_record_archived"
     hint = "Set its status to draft first."
-
-
-class ConfigTampered(Conflict):
-    """What the database holds is not what was written: the agent does not run."""
-
-    code = "config_tampered"
-    hint = "Roll the record named here back to a version that is whole, with `monoize agent-records rollback`."
 
 
 class VersionNeeded(Invalid):
@@ -235,3 +253,61 @@ class SecondFactorNeeded(Forbidden):
 
     code = "second_factor_needed"
     hint = "Send your password once more as `second_factor`."
+
+
+class ShadowTooLong(Invalid):
+    """What policies in shadow would have denied is told for 31 days at most."""
+
+    code = "shadow_too_long"
+    hint = "Give a `since` and an `until` that are nearer to each other."
+
+
+class NoSuchNote(NotFound):
+    """There is no such note."""
+
+    code = "note_not_found"
+
+
+class NotYourNote(Forbidden):
+    """This note is somebody else's."""
+
+    code = "not_your_note"
+    hint = "Its author and administrators can change it."
+
+
+class NoteIsHuman(Conflict):
+    """A person wrote this note, or has confirmed it already."""
+
+    code = "note_confirmed"
+
+
+class NoSuchBucket(NotFound):
+    """There is no such bucket."""
+
+    code = "bucket_not_found"
+
+
+class BucketExists(Conflict):
+    """There is a bucket of this name already."""
+
+    code = "bucket_exists"
+
+
+class BucketAddressInvalid(Invalid):
+    """This is no address of an object store."""
+
+    code = "bucket_address_invalid"
+    hint = "It begins with https://, or with http:// where private_network is set, and has no path."
+
+
+class BucketUnreachable(Unavailable):
+    """The object store does not answer as it should."""
+
+    code = "bucket_unreachable"
+    status = 502
+
+
+class BucketBusy(Conflict):
+    """This bucket is being listed at this moment."""
+
+    code = "bucket_busy"

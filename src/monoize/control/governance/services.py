@@ -1,12 +1,18 @@
 """What governance keeps running between requests: the counters of limits, and the ways out to people."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Protocol
 
 from starlette.requests import HTTPConnection
 
 from monoize.base.principal import Call
+from monoize.control.edge.outside import Outside
+from monoize.control.governance.actions.counting import Gates
+from monoize.control.governance.actions.escalations import FailureSource
+from monoize.control.governance.actions.health import Examiner
 from monoize.control.governance.actions.notifications import Notifier
+from monoize.control.governance.actions.syncing import Syncer
 from monoize.infra.quotas import Quotas
 
 
@@ -21,6 +27,11 @@ class Governance:
     quotas: Quotas
     second_factor: SecondFactor
     notifier: Notifier
+    examiner: Examiner
+    failure_sources: Sequence[FailureSource]
+    outside: Outside
+    syncer: Syncer
+    gates: Gates
 
 
 def governance_of(connection: HTTPConnection) -> Governance:

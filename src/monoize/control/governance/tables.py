@@ -15,6 +15,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     UniqueConstraint,
     false,
+    true,
 )
 from sqlalchemy import (
     text as sql,
@@ -85,6 +86,8 @@ agent_ai_sam = table(
     Column("alert_escalation_email", text(254)),
     # Agents have none: a baseline holds for all agents of the tenant that is named, or of all tenants with "*".
     Column("baseline_of", text(36), index=True, unique=True),
+    # Names of the policies that are only tried out.
+    Column("shadow_policies_json", text(), server_default=EMPTY_LIST),
     UniqueConstraint("tenant_id", "name"),
     CheckConstraint("status IN ('draft', 'active', 'paused', 'disabled', 'archived')", name="status"),
     CheckConstraint("mode IN ('orchestrator', 'worker', 'dispatcher', 'reviewer', 'observer')", name="mode"),
@@ -98,6 +101,14 @@ agent_ai_sam = table(
     CheckConstraint("is_global IN (0, 1)", name="is_global"),
     CheckConstraint("requires_human_approval IN (0, 1)", name="requires_human_approval"),
     CheckConstraint("telemetry_enabled IN (0, 1)", name="telemetry_enabled"),
+)
+
+# What agents have spent of each budget of theirs. The ledger is the truth; this is what it comes to.
+agent_spending = table(
+    "agent_spending",
+    Column("account", text(160), primary_key=True),
+    Column("spent_nano_usd", BigInteger, nullable=False),
+    updated_at(),
 )
 
 agent_ai_sam_revisions = table(
@@ -198,11 +209,14 @@ approvals = table(
     # The rung of the ladder that was told last, and when the next one is told if nobody has voted by then.
     Column("ladder_rung", Integer, nullable=False, server_default=sql("0")),
     Column("escalates_at", Timestamp),
+    # The agent record of which it is a change, for those that are applied and not used by whoever asked.
+    Column("applies_to", text(64)),
     created_at(),
     updated_at(),
     Index(None, "tenant_id", "status"),
     Index(None, "status", "expires_at"),
     Index(None, "status", "escalates_at"),
+    Index(None, "status", "updated_at"),
     CheckConstraint("kind IN ('tool', 'command', 'deploy', 'budget', 'config', 'spawn')", name="kind"),
     CheckConstraint("risk IN ('none', 'low', 'medium', 'high', 'critical')", name="risk"),
     CheckConstraint(
@@ -239,6 +253,110 @@ approval_notices = table(
     UniqueConstraint("approval_id", "event", "channel", "recipient"),
     Index(None, "status", "next_at"),
     CheckConstraint("event IN ('approval_requested', 'approval_expired')", name="event"),
+    CheckConstraint("channel IN ('email', 'webhook')", name="channel"),
+    CheckConstraint("status IN ('waiting', 'sent', 'failed')", name="status"),
+)
+
+stops = table(
+    "stops",
+    Column("id", Id, primary_key=True),
+    Column("scope", text(16), nullable=False),
+    # A tenant or an agent record; "*" where everything is stopped.
+    Column("subject", text(64), nullable=False),
+    Column("reason", text(500), nullable=False),
+    Column("stopped_by", text(191), nullable=False),
+    # Whom only another super_admin overrules.
+    Column("by_super_admin", Boolean, nullable=False, server_default=false()),
+    created_at(),
+    UniqueConstraint("scope", "subject"),
+    CheckConstraint("scope IN ('global', 'tenant', 'agent')", name="scope"),
+)
+
+agent_health = table(
+    "agent_health",
+    Column("config_id", text(64), ForeignKey("agent_ai_sam.id", ondelete="CASCADE"), primary_key=True),
+    Column("state", text(16), nullable=False),
+    # In a row.
+    Column("failures", Integer, nullable=False, server_default=sql("0")),
+    Column("findings_json", text(), nullable=False, server_default=EMPTY_LIST),
+    Column("last_error", text(500)),
+    Column("checked_at", Timestamp, nullable=False),
+    # Whoever moves it on is the process that checks.
+    Column("due_at", Timestamp, nullable=False, index=True),
+    CheckConstraint("state IN ('unknown', 'healthy', 'degraded', 'unhealthy')", name="state"),
+    CheckConstraint("failures >= 0", name="failures"),
+)
+
+escalations = table(
+    "escalations",
+    Column("id", Id, primary_key=True),
+    Column("tenant_id", text(36), nullable=False),
+    Column("agent_id", text(64), ForeignKey("agent_ai_sam.id", ondelete="CASCADE"), nullable=False),
+    Column("event", text(32), nullable=False),
+    Column("reason", text(32), nullable=False),
+    Column("subject", text(191), nullable=False),
+    Column("detail", text(500), nullable=False),
+    Column("acknowledged_at", Timestamp),
+    Column("acknowledged_by", text(191)),
+    # As of approvals.
+    Column("ladder_rung", Integer, nullable=False, server_default=sql("0")),
+    Column("escalates_at", Timestamp, index=True),
+    created_at(),
+    Index(None, "tenant_id", "id"),
+    Index(None, "agent_id", "created_at"),
+    CheckConstraint("event IN ('health_failed', 'run_failed')", name="event"),
+    CheckConstraint(
+        "reason IN ('low_confidence', 'execution_failure', 'timeout', 'complexity', 'user_requested', 'recovery')",
+        name="reason",
+    ),
+)
+
+# What people are told once, and need not look after.
+agent_alerts = table(
+    "agent_alerts",
+    Column("id", Id, primary_key=True),
+    Column("agent_id", text(64), ForeignKey("agent_ai_sam.id", ondelete="CASCADE"), nullable=False),
+    Column("tenant_id", text(36), nullable=False),
+    Column("event", text(32), nullable=False),
+    # Of one event of one agent each is told once.
+    Column("subject", text(191), nullable=False),
+    Column("detail", text(500), nullable=False),
+    created_at(),
+    UniqueConstraint("agent_id", "event", "subject"),
+    Index(None, "created_at"),
+    CheckConstraint("event IN ('budget_soft', 'budget_block', 'limit_hit', 'config_changed')", name="event"),
+)
+
+alert_notices = table(
+    "alert_notices",
+    Column("id", Id, primary_key=True),
+    Column("alert_id", Id, ForeignKey("agent_alerts.id", ondelete="CASCADE"), nullable=False),
+    Column("event", text(32), nullable=False),
+    Column("channel", text(16), nullable=False),
+    Column("recipient", text(512), nullable=False),
+    Column("status", text(16), nullable=False, server_default="waiting"),
+    Column("attempts", Integer, nullable=False, server_default=sql("0")),
+    Column("next_at", Timestamp, nullable=False),
+    created_at(),
+    UniqueConstraint("alert_id", "event", "channel", "recipient"),
+    Index(None, "status", "next_at"),
+    CheckConstraint("channel IN ('email', 'webhook')", name="channel"),
+    CheckConstraint("status IN ('waiting', 'sent', 'failed')", name="status"),
+)
+
+escalation_notices = table(
+    "escalation_notices",
+    Column("id", Id, primary_key=True),
+    Column("escalation_id", Id, ForeignKey("escalations.id", ondelete="CASCADE"), nullable=False),
+    Column("event", text(32), nullable=False),
+    Column("channel", text(16), nullable=False),
+    Column("recipient", text(512), nullable=False),
+    Column("status", text(16), nullable=False, server_default="waiting"),
+    Column("attempts", Integer, nullable=False, server_default=sql("0")),
+    Column("next_at", Timestamp, nullable=False),
+    created_at(),
+    UniqueConstraint("escalation_id", "event", "channel", "recipient"),
+    Index(None, "status", "next_at"),
     CheckConstraint("channel IN ('email', 'webhook')", name="channel"),
     CheckConstraint("status IN ('waiting', 'sent', 'failed')", name="status"),
 )
@@ -299,4 +417,33 @@ r2_object_inventory = table(
     Index(None, "status", "prune_after"),
     CheckConstraint("status IN ('active', 'stale', 'orphaned', 'deleted')", name="status"),
     CheckConstraint("size_bytes >= 0", name="size_bytes"),
+)
+
+object_buckets = table(
+    "object_buckets",
+    Column("id", Id, primary_key=True),
+    Column("tenant_id", text(36), nullable=False),
+    Column("name", text(63), nullable=False),
+    Column("endpoint", text(512), nullable=False),
+    Column("region", text(64), nullable=False),
+    Column("prefix", text(512)),
+    Column("access_key_id", text(191), nullable=False),
+    Column("secret_sealed", text(), nullable=False),
+    # Whether its store may lie in our own network.
+    Column("private_network", Boolean, nullable=False, server_default=false()),
+    Column("enabled", Boolean, nullable=False, server_default=true()),
+    Column("sync_every_s", Integer, nullable=False, server_default=sql("3600")),
+    # Of the listing that was begun last; `synced_at`, `objects` and `bytes` are of the last whole one.
+    Column("generation", BigInteger, nullable=False, server_default=sql("0")),
+    Column("next_at", Timestamp, nullable=False),
+    Column("lease_until", Timestamp),
+    Column("synced_at", Timestamp),
+    Column("objects", BigInteger),
+    Column("bytes", BigInteger),
+    Column("last_error", text(500)),
+    created_at(),
+    updated_at(),
+    UniqueConstraint("tenant_id", "name"),
+    Index(None, "enabled", "next_at"),
+    CheckConstraint("sync_every_s BETWEEN 60 AND 604800", name="sync_every_s"),
 )

@@ -124,6 +124,20 @@ class FirstAccountExists(Conflict):
     hint = "Sign in with it, or ask its owner for an account."
 
 
+class PlaygroundKeyOff(Conflict):
+    """Your key for the playground is turned off, or has expired."""
+
+    code = "playground_key_off"
+    hint = "Turn it on again among your API keys, or delete it there: the next prompt makes a new one."
+
+
+class PlaygroundKeyThere(Conflict):
+    """The key for the playground has just been made."""
+
+    code = "playground_key_there"
+    hint = "Ask again."
+
+
 class TooManyKeys(Conflict):
     """This user has as many API keys as one may have."""
 

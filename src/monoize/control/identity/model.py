@@ -15,8 +15,10 @@ from monoize.base.principal import (
     Role,
     TokenRole,
     UserRole,
+    key_permissions,
     permissions_of,
 )
+from monoize.contract.budgets import HoldPolicy
 from monoize.contract.captures import CaptureMode
 from monoize.contract.transforms.rule import Rule
 from monoize.control.edge.redirects import ModelRedirect
@@ -47,6 +49,9 @@ LINK_TTL: Final = dt.timedelta(hours=24)
 SESSION_PREFIX: Final = "mzs_"
 _OUR_SESSION_MARK: Final = "sha256:"
 API_KEY_PREFIX: Final = "sk-"
+PLAYGROUND_KEY_NAME: Final = "Playground"
+PLAYGROUND_KEY_PREFIX: Final = "playground"
+"""Told of a key that nobody can show; what others begin with is API_KEY_PREFIX, or given them by their room."""
 TOKEN_PREFIX: Final = "mzt_"
 _API_KEY_SHOWN_CHARS: Final = 12
 # The one token that an operator chose: it has no id part, and at most one such row exists.
@@ -82,6 +87,8 @@ class User:
     allowed_groups: Sequence[str]
     balance_nano_usd: NanoUsd
     balance_unlimited: bool
+    hold_policy: HoldPolicy
+    overdraft_nano_usd: NanoUsd
     last_login_at: dt.datetime | None
     created_at: dt.datetime
     updated_at: dt.datetime
@@ -89,11 +96,16 @@ class User:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class UserBalance:
-    """What a user has; `unlimited` means that owing is no reason to refuse them anything."""
+    """What a user has; `unlimited` means that owing is no reason to refuse them anything.
+
+    `overdraft_nano_usd` is how far below zero a request may take them, 0 unless that is the policy.
+    """
 
     user_id: str
     balance_nano_usd: NanoUsd
     unlimited: bool
+    hold_policy: HoldPolicy = "reject"
+    overdraft_nano_usd: NanoUsd = 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -147,8 +159,14 @@ class ApiKey:
     monthly_budget_nano_usd: NanoUsd | None
     request_capture_mode: CaptureMode
     cache_ttl_s: int | None
+    # Of the agent that it is for, whose policies then govern its requests.
+    agent_record_id: str | None
     created_at: dt.datetime
     updated_at: dt.datetime
+
+    @property
+    def is_of_playground(self) -> bool:
+        return self.key_prefix == PLAYGROUND_KEY_PREFIX
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -199,14 +217,14 @@ def token_principal(token: Token) -> Principal:
 
 
 def api_key_principal(key: ApiKey, owner: User) -> Principal:
-    """An API key opens the gateway; in the control plane it can only ask who it is."""
+    """An API key opens the gateway; in the control plane it looks at what is its user's, and asks people."""
     return Principal(
         kind="api_key",
         id=key.id,
         name=key.key_prefix,
         role=owner.role,
         tenant_id=owner.tenant_id,
-        permissions=frozenset(),
+        permissions=key_permissions(owner.role),
         user_id=owner.id,
     )
 

@@ -1,7 +1,7 @@
 """What identity keeps running between requests: hashing threads, caches, the ways out to mail and providers."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from starlette.requests import HTTPConnection, Request
 
@@ -11,7 +11,7 @@ from monoize.control.identity.drivers.mail import Mailer
 from monoize.control.identity.drivers.sign_in_provider import SignInProvider
 from monoize.control.identity.passwords import Passwords
 from monoize.infra.counters import Counters
-from monoize.infra.db import Database
+from monoize.infra.db import Database, Tx
 from monoize.infra.settings import OAuthProvider, Settings
 
 
@@ -22,6 +22,8 @@ class Identity:
     authenticator: IdentityAuthenticator
     mailer: Mailer
     providers: Mapping[str, SignInProvider]
+    keeps_users: list[Callable[[Tx, str], Awaitable[None]]] = dataclasses.field(default_factory=list)
+    """Asked before a user is deleted, of whom they raise a Refusal that other rooms cannot let go yet."""
 
 
 def make_identity(settings: Settings, database: Database, counters: Counters) -> Identity:

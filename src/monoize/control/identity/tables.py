@@ -51,6 +51,9 @@ users = table(
     Column("plan_id", Id, ForeignKey("plans.id", ondelete="SET NULL"), index=True),
     Column("balance_nano_usd", NanoUsd, nullable=False, server_default="0"),
     Column("balance_unlimited", Integer, nullable=False, server_default=sql("0")),
+    # What becomes of a request that the balance does not cover, and how far below zero it may be taken then.
+    Column("hold_policy", text(16), nullable=False, server_default="reject"),
+    Column("overdraft_nano_usd", NanoUsd, nullable=False, server_default="0"),
     Column("allowed_groups", JSON, nullable=False, server_default=EMPTY_LIST),
     Column("last_login_at", Timestamp),
     created_at(),
@@ -129,6 +132,8 @@ api_keys = table(
     Column("daily_budget_nano_usd", NanoUsd),
     Column("monthly_budget_nano_usd", NanoUsd),
     Column("cache_ttl_s", Integer),
+    # No reference: whose record is gone may do nothing, rather than everything.
+    Column("agent_record_id", text(64), index=True),
     created_at(),
     updated_at(),
     CheckConstraint("enabled IN (0, 1)", name="enabled"),

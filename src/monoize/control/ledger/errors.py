@@ -1,6 +1,6 @@
 """The ways in which the ledger refuses."""
 
-from monoize.base.errors import Conflict, Invalid, NotFound, PaymentRequired, TooMany
+from monoize.base.errors import Conflict, Invalid, NotFound, PaymentRequired
 
 
 class InsufficientBalance(PaymentRequired):
@@ -28,13 +28,6 @@ class NoSuchCapture(NotFound):
 
     code = "capture_not_found"
     hint = "Kept is what a key with a capture mode asks, while `captures_enabled` is set, for a short time."
-
-
-class TooManyStreams(TooMany):
-    """You watch as many streams as you may."""
-
-    code = "too_many_streams"
-    hint = "Close one that you do not need."
 
 
 class NotRefundable(Conflict):

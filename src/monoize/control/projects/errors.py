@@ -261,17 +261,17 @@ class NoSuchReplica(NotFound):
     code = "replica_not_found"
 
 
-class TooManyFollowers(Unavailable):
-    """Too many people watch logs or stats at the same time."""
-
-    code = "too_many_followers"
-    hint = "Close some, or read without following."
-
-
 class NoSuchOrphan(NotFound):
     """There is no container of ours that belongs to nothing by this id."""
 
     code = "orphan_not_found"
+
+
+class NotAdoptable(Conflict):
+    """This container cannot be made a service of again."""
+
+    code = "orphan_not_adoptable"
+    hint = "`said` says why."
 
 
 class OrphanRuns(Conflict):
@@ -533,6 +533,26 @@ class NoSuchWebhook(NotFound):
     code = "webhook_not_found"
 
 
+class NoSuchDelivery(NotFound):
+    """This project was told no such thing."""
+
+    code = "delivery_not_found"
+    hint = "`monoize builds deliveries PROJECT` lists what came; it is kept for 30 days."
+
+
+class DeliveryIsNoPush(Conflict):
+    """This delivery tells of no commit on a branch."""
+
+    code = "delivery_no_push"
+
+
+class NothingFollows(Conflict):
+    """No service of this project follows from this push."""
+
+    code = "nothing_follows"
+    hint = "`monoize builds source SERVICE` says what a service is built from; pushes need `--auto-deploy`."
+
+
 class ServiceBusy(Conflict):
     """This service is being deployed."""
 
@@ -550,3 +570,43 @@ class RouteOfAdministrators(Forbidden):
     """Routes to machines and to the gateway are for administrators."""
 
     code = "route_of_administrators"
+
+
+class NoSuchBackup(NotFound):
+    """There is no such backup here."""
+
+    code = "backup_not_found"
+
+
+class BackupBeingMade(Conflict):
+    """A backup is being made at this moment."""
+
+    code = "backup_being_made"
+    hint = "Wait until it is in the list."
+
+
+class BackupNotMade(Unavailable):
+    """The backup could not be made; nothing is left of it."""
+
+    code = "backup_not_made"
+    hint = "`said` says why."
+
+
+class BackupRefused(Invalid):
+    """This backup cannot be brought back here; nothing was changed."""
+
+    code = "backup_refused"
+    hint = "`said` says why."
+
+
+class RestoredByHand(Conflict):
+    """A database of a server is filled by the command line, while it is empty."""
+
+    code = "restored_by_hand"
+    hint = "Make a new database, name it in MONOIZE_DATABASE_DSN, `monoize backup restore FILE`, and start."
+
+
+class NothingLaidReady(NotFound):
+    """No restore is laid ready."""
+
+    code = "no_restore_laid_ready"

@@ -3,11 +3,13 @@
 import contextlib
 import dataclasses
 from collections.abc import AsyncIterator
+from typing import Final
 
 from starlette.requests import HTTPConnection
 
+from monoize.control.edge.audience import Audience
 from monoize.control.edge.house import House
-from monoize.control.projects.actions.followers import Followers
+from monoize.control.projects.actions.backups import Backups
 from monoize.control.projects.actions.proxy import Proxy, make_proxy
 from monoize.control.projects.actions.upkeep import Upkeep, make_upkeep
 from monoize.control.projects.actions.workers import Workers, make_workers
@@ -20,9 +22,15 @@ from monoize.infra.docker import Docker
 class Projects:
     proxy: Proxy
     engine: Engine
-    followers: Followers
+    audience: Audience
     upkeep: Upkeep
     workers: Workers
+    backups: Backups
+
+
+# Whoever follows logs holds a connection to the engine.
+FOLLOWERS_MOST: Final = 100
+OF_ONE_CALLER_MOST: Final = 20
 
 
 @contextlib.asynccontextmanager
@@ -34,7 +42,8 @@ async def open_projects(house: House) -> AsyncIterator[Projects]:
         proxy = make_proxy(house)
         workers = make_workers(house, engine, proxy)
         upkeep = make_upkeep(house, engine, proxy)
-        yield Projects(proxy=proxy, engine=engine, followers=Followers(), upkeep=upkeep, workers=workers)
+        audience = Audience(of_one_most=OF_ONE_CALLER_MOST, most=FOLLOWERS_MOST)
+        yield Projects(proxy, engine, audience, upkeep, workers, Backups(house))
 
 
 def projects_of(connection: HTTPConnection) -> Projects:

@@ -10,23 +10,23 @@ from monoize.control.projects.actions.workers import Workers, forget
 from monoize.infra.background import Background
 
 WATCH_NGINX_EVERY_S: Final = 1
-ISSUE_EVERY_S: Final = 5
 # Workers wait by themselves until there is something to do.
 WORKERS_PAUSE_S: Final = 0.05
 FORGET_EVERY_S: Final = 3_600
 # So do these: for something that happens, or for the engine to be back.
 UPKEEP_PAUSE_S: Final = 0.2
 PROBE_EVERY_S: Final = 30
-REMOVE_EVERY_S: Final = 2
 
 
 def schedule(background: Background, house: House, proxy: Proxy, upkeep: Upkeep, workers: Workers) -> None:
+    issuer = Issuer(house, proxy)
+    house.audit_log.observe(issuer.bell.changed)
     background.every(WATCH_NGINX_EVERY_S, "projects.nginx", proxy.watch)
-    background.every(ISSUE_EVERY_S, "projects.certificates", Issuer(house, proxy).run)
+    background.every(WORKERS_PAUSE_S, "projects.certificates", issuer.run)
     background.every(UPKEEP_PAUSE_S, "projects.reconcile", upkeep.reconciler.run)
     background.every(UPKEEP_PAUSE_S, "projects.watch", upkeep.watch.run)
     background.every(PROBE_EVERY_S, "projects.health", upkeep.health.run)
-    background.every(REMOVE_EVERY_S, "projects.remove", upkeep.remover.run)
+    background.every(UPKEEP_PAUSE_S, "projects.remove", upkeep.remover.run)
 
     async def forget_what_is_old() -> None:
         await forget(house.database)

@@ -1,7 +1,10 @@
-"""What agents and hosts did and used: `agent_telemetry`, `token_usages`, and the sums of each day of both.
+"""What agents and hosts did and used: `agent_telemetry`, `token_usages`, and what both add up to.
 
 Ids of people, agents and tenants are plain text here: what was measured outlives whom it names.
 """
+
+from collections.abc import Mapping
+from typing import Final
 
 from sqlalchemy import (
     BigInteger,
@@ -13,6 +16,7 @@ from sqlalchemy import (
     Index,
     Integer,
     PrimaryKeyConstraint,
+    Table,
     UniqueConstraint,
     false,
 )
@@ -20,6 +24,7 @@ from sqlalchemy import (
     text as sql,
 )
 
+from monoize.control.telemetry.model.usage import Figures, ModelKey, UsageKey
 from monoize.infra.columns import (
     EMPTY_OBJECT,
     big_integer_ref,
@@ -39,6 +44,7 @@ agent_telemetry = table(
     Column("tenant_id", text(36), nullable=False),
     Column("session_id", text(191)),
     Column("config_id", text(64)),
+    Column("config_version", Integer),
     Column("command_id", text(64)),
     Column("metric_type", text(64), nullable=False),
     Column("metric_name", text(128), nullable=False),
@@ -138,6 +144,8 @@ token_usages = table(
     Index(None, "created_at"),
 )
 
+# Nobody reads it any more, and only versions before this one write it. It goes when none of those is left to run
+# beside us: `usage_days` has all that it had.
 telemetry_days = table(
     "telemetry_days",
     Column("tenant_id", text(36), nullable=False),
@@ -149,12 +157,42 @@ telemetry_days = table(
     Column("output_tokens", BigInteger, nullable=False, server_default=sql("0")),
     Column("cache_creation_input_tokens", BigInteger, nullable=False, server_default=sql("0")),
     Column("cache_read_input_tokens", BigInteger, nullable=False, server_default=sql("0")),
-    # The sum over the priced calls; the others are counted beside it, never added as nought.
     Column("cost_nano", BigInteger, nullable=False, server_default=sql("0")),
     Column("unpriced_calls", BigInteger, nullable=False, server_default=sql("0")),
     PrimaryKeyConstraint("tenant_id", "day", "provider", "model"),
     Index(None, "day"),
 )
+
+
+_WHOSE: Final[Mapping[str, int]] = {
+    "tenant_id": 36,
+    "user_id": 36,
+    "api_key_id": 36,
+    "agent_id": 64,
+    "provider": 64,
+    "model": 191,
+    "served_model": 191,
+}
+"""What calls are told apart by, and how long its names can be."""
+
+
+def _usage(name: str, key: tuple[str, ...], *indexes: Index) -> Table:
+    """What calls add up to: one table for hours, one for days."""
+    return table(
+        name,
+        # When the hour or the day began, in milliseconds since 1970.
+        Column("at_ms", BigInteger, nullable=False),
+        *(Column(who, text(_WHOSE[who]), nullable=False) for who in key[1:]),
+        *(Column(figure, BigInteger, nullable=False, server_default=sql("0")) for figure in Figures._fields),
+        PrimaryKeyConstraint(*key),
+        *indexes,
+    )
+
+
+usage_hours = _usage("usage_hours", UsageKey._fields, Index(None, "user_id", "at_ms"))
+usage_days = _usage("usage_days", UsageKey._fields, Index(None, "user_id", "at_ms"))
+usage_model_hours = _usage("usage_model_hours", ModelKey._fields)
+usage_model_days = _usage("usage_model_days", ModelKey._fields)
 
 reported_days = table(
     "reported_days",
@@ -170,7 +208,7 @@ reported_days = table(
     Column("output_tokens", BigInteger, nullable=False, server_default=sql("0")),
     Column("cached_tokens", BigInteger, nullable=False, server_default=sql("0")),
     Column("reasoning_tokens", BigInteger, nullable=False, server_default=sql("0")),
-    # The sum over the priced rows, as in `telemetry_days`.
+    # The sum over the priced rows; the others are counted beside it, never added as nought.
     Column("cost_nano", BigInteger, nullable=False, server_default=sql("0")),
     Column("unpriced", BigInteger, nullable=False, server_default=sql("0")),
     PrimaryKeyConstraint("host_id", "day", "provider", "model", "tenant_id"),

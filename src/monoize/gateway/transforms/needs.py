@@ -16,6 +16,8 @@ from monoize.gateway.transforms.resolve_image_urls import urls_in
 
 
 def facts_with_rules(job: Job, attempts: Sequence[Attempt]) -> Facts:
+    if not job.grant.transforms and not any(attempt.provider.transforms for attempt in attempts):
+        return job.facts
     each = [_changed(job, attempt) for attempt in attempts]
     if all(facts is job.facts for facts in each):
         return job.facts

@@ -6,20 +6,22 @@ holds, nothing is done: bytes of equal protocols pass as they are.
 
 import fnmatch
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
 
+from monoize.base.errors import Refusal
 from monoize.contract.transforms.rule import Config, Phase
-from monoize.gateway.dialects import Dialect, StreamEncoder
+from monoize.gateway.attempts import Withheld
+from monoize.gateway.dialects import Dialect, Seen, StreamEncoder
 from monoize.gateway.job import Job
-from monoize.gateway.protocol.urp import Json, Request, Response, StreamEvent
+from monoize.gateway.protocol.urp import Json, Protocol, Request, Response, StreamEvent
 from monoize.gateway.selection import Attempt
 from monoize.gateway.transforms.about import About
 from monoize.gateway.transforms.catalogue import TRANSFORMS
 from monoize.gateway.transforms.resolve_image_urls import Fetch
-from monoize.gateway.transforms.retelling import Chain, Retelling, told_again
+from monoize.gateway.transforms.retelling import Chain, Teller, calls_in, events_of, told_again
 
 _encoder: Final = msgspec.json.Encoder()
 _decoder: Final = msgspec.json.Decoder()
@@ -36,10 +38,12 @@ class Passage(msgspec.Struct, frozen=True, kw_only=True):
     # Of the body that is sent, and of answers.
     edits: Sequence[Config] = ()
     response: Sequence[Config] = ()
+    # Through which answers are told after all rules.
+    retold: Callable[[], Sequence[Teller]] | None = None
 
     @property
     def retells(self) -> bool:
-        return bool(self.response)
+        return bool(self.response) or self.retold is not None
 
     def sent(self, body: Json) -> Json:
         return _edited(body, self.edits)
@@ -48,13 +52,21 @@ class Passage(msgspec.Struct, frozen=True, kw_only=True):
         """Of a body that is one JSON object, and otherwise as it came."""
         return _encoder.encode(self.sent(_decoder.decode(body)))
 
-    def heard(self, response: Response) -> Response:
+    async def heard(self, job: Job, response: Response, seen: Seen, protocol: Protocol, *, size: int) -> Response:
+        """`seen` is what the channel said of it, in its protocol; `size` how much of it is looked through."""
         retellings = self._retellings()
-        return told_again(response, retellings) if retellings else response
+        if not retellings:
+            return response
+        await job.expects(calls_in(events_of(response)))
+        try:
+            return await job.unhurried(size, lambda: told_again(response, retellings))
+        except Refusal as refusal:
+            raise Withheld(refusal, seen, protocol) from refusal
 
-    def chain(self) -> Callable[[StreamEvent], Iterable[StreamEvent]]:
+    def chain(self) -> Chain | None:
+        """None: the answer is told as it comes."""
         retellings = self._retellings()
-        return Chain(retellings).feed if retellings else lambda event: (event,)
+        return Chain(retellings) if retellings else None
 
     def told(self, body: Json) -> Json:
         return _edited(body, self.response)
@@ -64,9 +76,22 @@ class Passage(msgspec.Struct, frozen=True, kw_only=True):
         edits = [config for config in self.response if TRANSFORMS[type(config)].edited]
         return _EditingEncoder(own, edits) if edits else own
 
-    def _retellings(self) -> list[Retelling]:
+    def _retellings(self) -> list[Teller]:
         made = [(config, TRANSFORMS[type(config)].retold) for config in self.response]
-        return [retold(config, self.about) for config, retold in made if retold]
+        last = self.retold() if self.retold is not None else ()
+        return [*(retold(config, self.about) for config, retold in made if retold), *last]
+
+
+def passes_as_it_is(job: Job, attempt: Attempt, upstream: Dialect) -> bool:
+    """Whether the channel gets the caller's words, and the caller the channel's, with no rule to be looked at."""
+    return (
+        upstream is job.dialect
+        and not job.array
+        and not job.is_replaced
+        and job.retold is None
+        and not attempt.provider.transforms
+        and not job.grant.transforms
+    )
 
 
 async def passage_of(job: Job, attempt: Attempt, upstream: Dialect, fetch: Fetch | None = None) -> Passage:
@@ -74,13 +99,13 @@ async def passage_of(job: Job, attempt: Attempt, upstream: Dialect, fetch: Fetch
     about = About(
         username=job.grant.username, key_id=job.grant.key_id, caller=job.dialect.name, upstream=upstream.name
     )
-    way = Passage(about=about, model=attempt.upstream_model, stream=job.facts.stream)
+    way = Passage(about=about, model=attempt.upstream_model, stream=job.facts.stream, retold=job.retold)
     asked, answered = configs_for(job, attempt, "request"), configs_for(job, attempt, "response")
-    if not asked and not answered:
+    if not asked and not answered and not job.is_replaced:
         return way
     edits = [config for config in asked if TRANSFORMS[type(config)].edited]
     way = msgspec.structs.replace(way, edits=edits, response=answered)
-    if len(edits) == len(asked):
+    if len(edits) == len(asked) and not job.is_replaced:
         return way
     request = msgspec.structs.replace(job.request, model=attempt.upstream_model)
     for config in asked:

@@ -6,10 +6,11 @@ was told.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
+from monoize.base import errors
 from monoize.gateway.protocol.urp import (
     Done,
     Failed,
@@ -81,6 +82,12 @@ class Retelling:
         return NodeDone(index=len(self._output) - 1, node=node)
 
 
+class Teller(Protocol):
+    """What hears an answer event by event, and tells it."""
+
+    def feed(self, event: StreamEvent) -> list[StreamEvent]: ...
+
+
 class InTurn:
     """What is said of a node waits until those before it are complete."""
 
@@ -104,25 +111,47 @@ class InTurn:
 
 
 class Chain:
-    """An answer as it is heard, through all of them in their order."""
+    """An answer as it is heard, through all of them in their order. One of them may refuse that it goes on: then
+    that is told as its end.
+    """
 
-    def __init__(self, retellings: Sequence[Retelling]) -> None:
-        self._all: Sequence[InTurn | Retelling] = (InTurn(), *retellings)
+    def __init__(self, retellings: Sequence[Teller]) -> None:
+        self._all: Sequence[Teller] = (InTurn(), *retellings)
+        self.refusal: errors.Refusal | None = None
 
     def feed(self, event: StreamEvent) -> list[StreamEvent]:
-        events = [event]
-        for each in self._all:
-            events = [told for heard in events for told in each.feed(heard)]
-        return events
+        if self.refusal is not None:
+            return []
+        told: list[StreamEvent] = []
+        try:
+            told.extend(self._through(event, 0))
+        except errors.Refusal as refusal:
+            self.refusal = refusal
+            told.append(failure_of(refusal))
+        return told
+
+    def _through(self, event: StreamEvent, place: int) -> Iterator[StreamEvent]:
+        """One event after the other, so that what came before a refusal is told."""
+        if place == len(self._all):
+            yield event
+            return
+        for told in self._all[place].feed(event):
+            yield from self._through(told, place + 1)
 
 
-def told_again(response: Response, retellings: Sequence[Retelling]) -> Response:
-    """A whole answer."""
+def failure_of(refusal: errors.Refusal) -> Failed:
+    return Failed(message=refusal.message, code=refusal.code, status=refusal.status)
+
+
+def told_again(response: Response, retellings: Sequence[Teller]) -> Response:
+    """A whole answer. Raises the refusal where one of them refuses it."""
     chain = Chain(retellings)
     for event in events_of(response):
         for told in chain.feed(event):
             if isinstance(told, Done):
                 return told.response
+        if chain.refusal is not None:
+            raise chain.refusal
     raise AssertionError("an answer that is done stays done")
 
 
@@ -134,6 +163,12 @@ def events_of(response: Response) -> Iterable[StreamEvent]:
         yield NodeStarted(index=index, node=emptied(node))
         yield NodeDone(index=index, node=node)
     yield Done(response=response)
+
+
+def calls_in(events: Iterable[StreamEvent]) -> list[str]:
+    """The tools that are called, by their names."""
+    done = (event.node for event in events if isinstance(event, NodeDone))
+    return [node.name for node in done if isinstance(node, ToolCall)]
 
 
 def emptied(node: Node) -> Node:

@@ -32,6 +32,7 @@ class Answer:
         "_waiter",
         "headers",
         "listener",
+        "shortcut",
         "size",
         "status",
     )
@@ -44,6 +45,8 @@ class Answer:
         """How much of the body has arrived and was not taken yet."""
         self.listener: Callable[[bytes], None] | None = None
         """Hears every piece that is taken."""
+        self.shortcut: Callable[[bytes], bool] | None = None
+        """Is offered what comes while the reader waits; what it takes wakes nobody, and is not listened to."""
         self._source: Source | None = source
         self._loop = loop
         self._pieces: list[bytes] = []
@@ -117,6 +120,14 @@ class Answer:
         self.headers = headers
 
     def take_piece(self, piece: bytes) -> None:
+        if (
+            self.shortcut is not None
+            and self._waiter is not None
+            and not self._pieces
+            and not self._waiter.done()
+            and self.shortcut(piece)
+        ):
+            return
         self._pieces.append(piece)
         self.size += len(piece)
         if len(self._pieces) > PIECES_MOST:

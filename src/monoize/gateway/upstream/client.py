@@ -16,7 +16,7 @@ connection.
 
 import asyncio
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from monoize.contract.snapshot import Timeouts
 from monoize.gateway.upstream.answer import Answer
@@ -56,16 +56,32 @@ class Client:
         headers: Sequence[tuple[bytes, bytes]],
         body: bytes,
         timeouts: Timeouts,
+        *,
+        leaving: Callable[[], None] = lambda: None,
     ) -> Answer:
         """`connect_ms` covers waiting for a connection and making it, `first_byte_ms` everything from sending the
-        request to the whole head of its answer, `idle_ms` silence after that, `total_ms` all of it.
+        request to the whole head of its answer, `idle_ms` silence after that, `total_ms` all of it. `leaving` hears
+        when there is a connection and the request goes out.
         """
         head = head_of(target, method, path, headers, len(body))
+        return await self.send_head(target, head, body, timeouts, leaving=leaving)
+
+    async def send_head(
+        self,
+        target: Target,
+        head: bytes,
+        body: bytes,
+        timeouts: Timeouts,
+        *,
+        leaving: Callable[[], None] = lambda: None,
+    ) -> Answer:
+        """A request whose head `request` has made already."""
         ends_at = self._loop.time() + timeouts.total_ms / 1000
         connection = self._pool.take_idle(target)
         is_reused = True
         if connection is None:
             connection, is_reused = await self._pool.acquire(target, self._until(timeouts, ends_at))
+        leaving()
         answer = connection.start(head, body, timeouts, ends_at, is_reused=is_reused)
         try:
             await answer.wait_for_head()

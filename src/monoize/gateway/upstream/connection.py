@@ -181,7 +181,8 @@ class Connection(asyncio.BufferedProtocol):
                 self._alarm.not_after(self._deadline()[0])
             if answer.size > _PAUSE_BYTES:
                 self._pause()
-            answer.wake()
+            if answer.size or not had_head:
+                answer.wake()
 
     def eof_received(self) -> None:
         self._leave(self._cut_off(None))

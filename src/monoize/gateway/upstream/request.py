@@ -28,23 +28,32 @@ _REMEMBERED: Final = 512
 def head_of(
     target: Target, method: str, path: str, headers: Sequence[tuple[bytes, bytes]], body_length: int
 ) -> bytes:
-    lines = [_opening(method, path, target.authority)]
-    are_encodings_given = False
+    return ended_head(begun_head(target, method, path, headers), method, (), body_length)
+
+
+def begun_head(target: Target, method: str, path: str, headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """What many heads have in common; `ended_head` puts the rest behind it."""
+    lines = _lines(headers)
+    if not any(_lower_name(name) == b"accept-encoding" for name, _ in headers):
+        lines += b"accept-encoding: identity\r\n"
+    return _opening(method, path, target.authority) + lines
+
+
+def ended_head(begun: bytes, method: str, headers: Sequence[tuple[bytes, bytes]], body_length: int) -> bytes:
+    length = b"content-length: %d\r\n" % body_length if body_length or method != "GET" else b""
+    return b"%b%b%b\r\n" % (begun, _lines(headers), length)
+
+
+def _lines(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+    parts: list[bytes] = []
     for name, value in headers:
-        if _lower_name(name) == b"accept-encoding":
-            are_encodings_given = True
-        lines.append(name + b": " + value)
-    if not are_encodings_given:
-        lines.append(b"accept-encoding: identity")
-    if body_length or method != "GET":
-        lines.append(b"content-length: %d" % body_length)
-    lines.append(b"\r\n")
-    head = b"\r\n".join(lines)
-    # Names are checked, so what is too many came in a value. The opening is two lines.
-    ends = len(lines) + 1
-    if head.count(b"\n") != ends or head.count(b"\r") != ends or b"\0" in head:
+        _lower_name(name)
+        parts += name, b": ", value, b"\r\n"
+    lines = b"".join(parts)
+    # Names are checked, so what is too many came in a value.
+    if lines.count(b"\n") != len(headers) or lines.count(b"\r") != len(headers) or b"\0" in lines:
         raise ValueError("the value of a header has no line breaks and no NUL")
-    return head
+    return lines
 
 
 @functools.lru_cache(_REMEMBERED)
@@ -53,7 +62,7 @@ def _opening(method: str, path: str, authority: bytes) -> bytes:
         raise ValueError("this method is not sent")
     if not _PATH.fullmatch(path):
         raise ValueError("a path begins with a slash and is printable ASCII without spaces and fragments")
-    return b"%b %b HTTP/1.1\r\nhost: %b" % (method.encode(), path.encode(), authority)
+    return b"%b %b HTTP/1.1\r\nhost: %b\r\n" % (method.encode(), path.encode(), authority)
 
 
 @functools.lru_cache(_REMEMBERED)

@@ -70,6 +70,7 @@ class Connection(asyncio.Protocol):
         self._is_held_back = False
         self._is_stopping = False
         self._is_deaf = False
+        self.is_full = False
         self._room: asyncio.Future[None] | None = None
         self._closes_at = math.inf
         self._url = b""
@@ -78,6 +79,8 @@ class Connection(asyncio.Protocol):
         self._upgrade = b""
         self._is_in_head = False
         self._head_bytes = 0
+        self._standing: list[tuple[bytes, bytes]] | None = None
+        self._standing_lines = b""
 
     # What the loop says.
 
@@ -122,7 +125,7 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         if self._room is None:
-            self._room = self._loop.create_future()
+            self.is_full, self._room = True, self._loop.create_future()
 
     def resume_writing(self) -> None:
         self._made_room()
@@ -187,10 +190,6 @@ class Connection(asyncio.Protocol):
         if self._is_held_back and not self._early and not self._wire.is_closing():
             self._is_held_back = False
             self._wire.resume_reading()
-
-    @property
-    def is_full(self) -> bool:
-        return self._room is not None
 
     async def has_taken(self) -> None:
         if self._room is None:
@@ -261,7 +260,12 @@ class Connection(asyncio.Protocol):
         }
 
     def _standing_headers(self) -> bytes:
-        return b"".join(b"%b: %b\r\n" % header for header in self._server.default_headers)
+        """Those of the server, which makes them anew each second."""
+        headers = self._server.default_headers
+        if headers is not self._standing:
+            self._standing = headers
+            self._standing_lines = b"".join([b"%b: %b\r\n" % header for header in headers])
+        return self._standing_lines
 
     def _answer(self, turn: Turn) -> None:
         self._answering = turn
@@ -329,6 +333,7 @@ class Connection(asyncio.Protocol):
 
     def _made_room(self) -> None:
         room, self._room = self._room, None
+        self.is_full = False
         if room is not None and not room.done():
             room.set_result(None)
 

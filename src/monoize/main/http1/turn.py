@@ -1,7 +1,7 @@
 """One request and its answer, as ASGI sees them. Its connection feeds it, and carries what it says."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any, Final, Protocol
 
@@ -30,9 +30,8 @@ STATUS_LINES: Final = {status: _status_line(status) for status in range(100, 600
 class Carrier(Protocol):
     """What a turn needs of its connection."""
 
-    @property
-    def is_full(self) -> bool:
-        """Whether the caller takes less than we say."""
+    is_full: bool
+    """Whether the caller takes less than we say."""
 
     def say(self, data: bytes) -> None: ...
     def read_on(self) -> None: ...
@@ -134,6 +133,23 @@ class Turn:
         if not self.body_is_whole or self._is_read:
             return None
         return self._taken()
+
+    async def say(self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> None:
+        if self.is_over:
+            return
+        self._begin(status, headers)
+        self._say(body, is_last=True)
+        if self._carrier.is_full:
+            await self._carrier.has_taken()
+
+    def takes_more(self) -> bool:
+        return not (self.is_over or self._carrier.is_full)
+
+    def say_more(self, chunk: bytes) -> None:
+        if self._is_chunked and chunk:
+            self._carrier.say(b"%x\r\n%b\r\n" % (len(chunk), chunk))
+        else:
+            self._say(chunk, is_last=False)
 
     def when_left(self, call: Callable[[], None] | None) -> None:
         self._left = call

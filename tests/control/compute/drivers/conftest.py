@@ -19,7 +19,9 @@ def process_place(tmp_path_factory: pytest.TempPathFactory) -> ProcessPlace:
 @pytest.fixture(scope="package")
 def docker_place() -> Iterator[DockerPlace]:
     with docker_engine.started() as engine:
-        yield DockerPlace(engine)
+        place = DockerPlace(engine)
+        yield place
+        place.take_down_walls()
 
 
 @pytest.fixture(scope="package")

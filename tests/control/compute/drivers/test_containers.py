@@ -16,24 +16,37 @@ from typing import Any
 
 import httpx2
 import pytest
+from support.docker_engine import started
 from support.engines import absent
-from support.machines import INSTALLATION, DockerPlace, until, until_power
+from support.host_walls import take_down
+from support.machines import INSTALLATION, DockerPlace, closing, until, until_power
 
 from monoize.control.compute.drivers.docker.container import reading
 from monoize.control.compute.drivers.docker.driver import DockerDriver
+from monoize.control.compute.drivers.docker.host_wall import BRIDGE_OPTION, HostWall
 from monoize.control.compute.model.machines import (
     MachineRef,
     ProviderAway,
     ProviderRefused,
     Reading,
     ToRead,
+    Ways,
 )
 from monoize.infra.docker import Docker
 
 
+@pytest.fixture(scope="module")
+def walled() -> Iterator[DockerPlace]:
+    """Here the firewall of the engine is part of what keeps containers in."""
+    with started(has_firewall=True) as engine:
+        place = DockerPlace(engine)
+        yield place
+        place.take_down_walls()
+
+
 @pytest.fixture
-def place(docker_place: DockerPlace) -> DockerPlace:
-    return docker_place
+def place(walled: DockerPlace) -> DockerPlace:
+    return walled
 
 
 @pytest.fixture
@@ -57,9 +70,27 @@ class _Proxy(BaseRequestHandler):
         self.request.sendall(b"proxy\n")
 
 
+class _Host(BaseRequestHandler):
+    def handle(self) -> None:
+        self.request.sendall(b"host\n")
+
+
 @pytest.fixture
 def proxy_port() -> Iterator[int]:
-    with ThreadingTCPServer(("0.0.0.0", 0), _Proxy) as server:
+    with listening_everywhere(_Proxy) as port:
+        yield port
+
+
+@pytest.fixture
+def host_port() -> Iterator[int]:
+    """Something else that listens on this computer."""
+    with listening_everywhere(_Host) as port:
+        yield port
+
+
+@contextlib.contextmanager
+def listening_everywhere(handler: type[BaseRequestHandler]) -> Iterator[int]:
+    with ThreadingTCPServer(("0.0.0.0", 0), handler) as server:
         thread = Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         yield server.server_address[1]
@@ -77,7 +108,7 @@ async def said_in(engine: Docker, name: str, *command: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def outside() -> Iterator[str]:
+def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Another computer, to which this one leads whom it lets: a network namespace with a server in it."""
     if os.geteuid() != 0 or shutil.which("ip") is None:
         absent("docker", "network namespaces take root and iproute2")
@@ -94,32 +125,61 @@ def outside() -> Iterator[str]:
             (*inside, "ip", "link", "set", "out", "up"),
         ):
             subprocess.run(command, check=True)
-        with subprocess.Popen([*inside, "busybox", "nc", "-ll", "-p", "80", "-e", "echo", "outside"]) as server:
+        pages = tmp_path_factory.mktemp("outside")
+        (pages / "index.html").write_text("outside\n")
+        with subprocess.Popen([*inside, "busybox", "httpd", "-f", "-p", "80", "-h", str(pages)]) as server:
             yield there
             server.kill()
     finally:
         subprocess.run(["ip", "netns", "delete", name], check=True)
 
 
+@pytest.fixture
+async def gated(place: DockerPlace, driver: DockerDriver, proxy_port: int) -> AsyncIterator[DockerDriver]:
+    """Lets its machines through to one port of this computer; `driver` takes them away again."""
+    async with closing(place.opened(ports=[proxy_port])) as opened:
+        yield opened
+
+
 async def test_the_proxy_is_the_only_way_out(
-    place: DockerPlace, driver: DockerDriver, engine: Docker, proxy_port: int, outside: str
+    place: DockerPlace, gated: DockerDriver, engine: Docker, proxy_port: int, host_port: int, outside: str
 ) -> None:
     first, second = place.spec(), place.spec()
-    await asyncio.gather(driver.create(first), driver.create(second))
-    neighbour = (await driver.get(second.ref)).address
+    await asyncio.gather(gated.create(first), gated.create(second))
+    neighbour = (await gated.get(second.ref)).address
     assert neighbour is not None
     await said_in(engine, second.ref.name, "httpd", "-p", "18789", "-h", "/www")
 
     async def reached(host: str, port: str) -> str:
         return await said_in(engine, first.ref.name, "nc", "-w", "1", host, port)
 
-    assert "proxy\n" == await reached(proxy_of(place, first.machine_id), str(proxy_port))
+    gateway = proxy_of(place, first.machine_id)
+    assert "proxy\n" == await reached(gateway, str(proxy_port))
     # Both answer, but not to the agent.
-    assert b"outside\n" == await said_to_us(outside, 80)
+    assert "outside\n" == await page_of(outside)
     assert "timed out" in await reached(outside, "80")
-    async with httpx2.AsyncClient(trust_env=False) as client:
-        assert "ok\n" == (await client.get(f"http://{neighbour}/")).text
+    assert "ok\n" == await page_of(neighbour)
     assert "timed out" in await reached(*neighbour.split(":"))
+    assert b"host\n" == await said_to_us(gateway, host_port)
+    assert "timed out" in await reached(gateway, str(host_port))
+
+    # Whoever flushes the tables of this computer opens nothing for long.
+    take_down(INSTALLATION)
+    assert "host\n" == await reached(gateway, str(host_port))
+    await gated.list()
+    assert "timed out" in await reached(gateway, str(host_port))
+
+
+async def page_of(address: str) -> str:
+    async def ask() -> str:
+        try:
+            return (await client.get(f"http://{address}/")).text
+        except httpx2.HTTPError as problem:
+            return f"{type(problem).__name__}: {problem}"
+
+    async with httpx2.AsyncClient(trust_env=False) as client:
+        said: str = await until(ask, lambda text: text.endswith("\n"))
+    return said
 
 
 async def said_to_us(host: str, port: int) -> bytes:
@@ -170,11 +230,30 @@ async def test_a_proxy_that_containers_do_not_reach_is_refused_with_the_cure(
     place: DockerPlace, driver: DockerDriver
 ) -> None:
     spec = place.spec()
-    here = dataclasses.replace(spec, access=dataclasses.replace(spec.access, proxy="127.0.0.1:3128"))
+    reachable = spec.access.ways.here
+    for here, cure in (
+        (Ways("127.0.0.1:3128", reachable.control_url), "egress_listen"),
+        (Ways(reachable.proxy, "http://127.0.0.1:8080"), "set host"),
+    ):
+        access = dataclasses.replace(spec.access, ways=dataclasses.replace(spec.access.ways, here=here))
+        unreachable = dataclasses.replace(spec, access=access)
+        for call in (driver.create(unreachable), driver.update(spec.ref, unreachable)):
+            with pytest.raises(ProviderRefused, match=cure):
+                await call
 
-    for call in (driver.create(here), driver.update(here.ref, here)):
-        with pytest.raises(ProviderRefused, match="egress_listen"):
-            await call
+
+async def test_without_a_wall_before_this_computer_no_container_is_started(place: DockerPlace) -> None:
+    """As where this process may set no rules, or the engine is that of another computer."""
+    wall = HostWall("0", [])
+    driver, spec = DockerDriver(place.engine.url, INSTALLATION, wall), place.spec()
+    with pytest.raises(ProviderRefused, match="docker_host_open"):
+        await driver.create(spec)
+    assert "created" == (await driver.get(spec.ref)).said
+    await driver.destroy(spec.ref)
+    await driver.close()
+
+    with pytest.raises(ProviderRefused, match="not one of this computer's"):
+        await wall.stands_before(wall.bridge("elsewhere"))
 
 
 async def test_data_stays_over_an_update(place: DockerPlace, driver: DockerDriver, engine: Docker) -> None:
@@ -201,7 +280,9 @@ async def test_a_machine_is_finished_where_its_maker_died(
 ) -> None:
     spec = place.spec()
     labels = {"monoize.machine": spec.machine_id, "monoize.installation": INSTALLATION}
-    await engine.create_network(f"{spec.ref.name}-dead", {"Internal": True, "Labels": labels})
+    options = {BRIDGE_OPTION: HostWall(INSTALLATION, []).bridge("0badcafe")}
+    network = {"Internal": True, "Labels": labels, "Options": options}
+    await engine.create_network(f"{spec.ref.name}-dead", network)
     await engine.create_volume(spec.ref.name, labels)
 
     (left,) = await driver.list()
@@ -268,7 +349,7 @@ async def test_an_image_that_cannot_be_fetched_is_said(place: DockerPlace, drive
 
 async def test_an_engine_that_is_away_says_nothing_about_machines(tmp_path: Path, place: DockerPlace) -> None:
     spec = place.spec()
-    driver = DockerDriver(f"unix://{tmp_path}/docker.sock", INSTALLATION)
+    driver = DockerDriver(f"unix://{tmp_path}/docker.sock", INSTALLATION, None)
 
     calls: list[Any] = [
         *(driver.create(spec), driver.update(spec.ref, spec)),

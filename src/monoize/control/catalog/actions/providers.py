@@ -95,6 +95,11 @@ async def delete_provider(change: Change, provider_id: str) -> None:
     change.record("provider.delete", "provider", provider_id, name=before.name)
 
 
+async def order(tx: Tx) -> Sequence[str]:
+    """The ids of all of them, the one that is tried first at the top."""
+    return [rank.id for rank in await providers.ranks(tx)]
+
+
 async def reorder(change: Change, provider_ids: Sequence[str]) -> None:
     """The first is tried first."""
     await providers.lock(change.tx)

@@ -11,6 +11,7 @@ import structlog
 from monoize.base.cost.sheet import PriceSheet
 from monoize.base.patterns import pattern
 from monoize.contract import snapshot
+from monoize.contract.policies.model_policy import Capability
 from monoize.contract.transforms.rule import Rule
 from monoize.control.catalog.actions import sheets
 from monoize.control.catalog.errors import CredentialUnreadable
@@ -76,6 +77,14 @@ async def output_most(tx: Tx, wanted: Iterable[tuple[str, str]]) -> Mapping[tupl
     """How many tokens a model can write at most, of those of which somebody said it."""
     found = await mirrors.output_most(tx, {ModelKey(*model) for model in wanted})
     return {(provider, key): most for (provider, key), most in found.items()}
+
+
+async def capabilities(
+    tx: Tx, wanted: Iterable[tuple[str, str]]
+) -> Mapping[tuple[str, str], frozenset[Capability]]:
+    """What models can do, of those that the catalogue knows."""
+    found = await mirrors.capabilities(tx, {ModelKey(*model) for model in wanted})
+    return {(provider, key): known for (provider, key), known in found.items()}
 
 
 async def redirects(tx: Tx) -> Sequence[snapshot.Redirect]:

@@ -1,7 +1,5 @@
 """The routes of the room, a file for each noun, and what they need of other rooms."""
 
-from fastapi import APIRouter
-
 from monoize.control.catalog.actions.proposals import CountAdministrators
 from monoize.control.catalog.api import (
     configuration,
@@ -13,11 +11,11 @@ from monoize.control.catalog.api import (
     transforms,
     upstreams,
 )
-from monoize.control.edge.routers import joined
+from monoize.control.edge.routers import Router
 
 
-def router(count_administrators: CountAdministrators) -> APIRouter:
-    return joined(
+def router(count_administrators: CountAdministrators) -> Router:
+    return Router.joined(
         prices.router,
         imports.router,
         pending.router(count_administrators),

@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter
 from starlette.responses import Response
 
 from monoize.base.clock import utc_now
@@ -18,9 +17,10 @@ from monoize.control.catalog.api.configuration_wire import (
 )
 from monoize.control.edge.caller import Mutation, mutates, requires
 from monoize.control.edge.here import HouseHere
+from monoize.control.edge.routers import Router
 from monoize.infra.audit_log import Change
 
-router = APIRouter(prefix="/configuration", tags=["configuration"])
+router = Router(prefix="/configuration", tags=["configuration"])
 
 
 @router.get("")

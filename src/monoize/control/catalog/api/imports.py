@@ -4,7 +4,6 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter
 from pydantic import Field
 from starlette.responses import Response
 
@@ -19,10 +18,11 @@ from monoize.control.catalog.model.formats import Format, RefusedRow
 from monoize.control.catalog.model.records import RateChange
 from monoize.control.edge.caller import Mutation, mutates, requires
 from monoize.control.edge.here import HouseHere
+from monoize.control.edge.routers import Router
 from monoize.control.edge.wire import STORABLE, Wire
 from monoize.infra.audit_log import Change
 
-router = APIRouter(prefix="/prices", tags=["prices"])
+router = Router(prefix="/prices", tags=["prices"])
 
 _PROVIDERS_MOST = 200
 

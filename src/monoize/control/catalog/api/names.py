@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Sequence
 from typing import Annotated, TypeVar
 
-from fastapi import APIRouter
 from pydantic import Field
 from starlette.responses import Response
 
@@ -14,9 +13,10 @@ from monoize.control.catalog.model.names import REDIRECTS_MOST, SUFFIXES_MOST, S
 from monoize.control.edge.caller import Mutation, mutates, requires
 from monoize.control.edge.here import HouseHere
 from monoize.control.edge.redirects import ModelRedirect, RedirectRule
+from monoize.control.edge.routers import Router
 from monoize.control.edge.wire import STORABLE, Page, Wire
 
-router = APIRouter(tags=["providers"])
+router = Router(tags=["providers"])
 
 Item = TypeVar("Item")
 

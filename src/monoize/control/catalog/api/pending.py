@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from starlette.responses import Response
 
 from monoize.base.principal import Call
@@ -11,13 +11,14 @@ from monoize.control.catalog.actions.proposals import CountAdministrators
 from monoize.control.catalog.api.wire import PendingShown, PriceShown, pending_shown, price_shown
 from monoize.control.edge.caller import Mutation, mutates, requires
 from monoize.control.edge.here import HouseHere
+from monoize.control.edge.routers import Router
 from monoize.control.edge.windows import uuid_window
 from monoize.control.edge.wire import Page, Uuid, Window
 from monoize.infra.audit_log import Change
 
 
-def router(count_administrators: CountAdministrators) -> APIRouter:
-    routes = APIRouter(prefix="/prices/pending", tags=["prices"])
+def router(count_administrators: CountAdministrators) -> Router:
+    routes = Router(prefix="/prices/pending", tags=["prices"])
 
     @routes.get("")
     async def list_pending(

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Awaitable
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from starlette.responses import Response
 
 from monoize.base.clock import utc_now
@@ -27,10 +27,11 @@ from monoize.control.catalog.api.wire import (
 from monoize.control.catalog.model.records import PriceFilter, PriceRecord
 from monoize.control.edge.caller import Mutation, mutates, requires
 from monoize.control.edge.here import HouseHere
+from monoize.control.edge.routers import Router
 from monoize.control.edge.windows import uuid_window
 from monoize.control.edge.wire import Instant, Page, Uuid, Window, Wire
 
-router = APIRouter(prefix="/prices", tags=["prices"])
+router = Router(prefix="/prices", tags=["prices"])
 
 
 class PriceEnd(Wire):

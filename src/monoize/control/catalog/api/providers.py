@@ -3,7 +3,7 @@
 from collections.abc import Awaitable
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from starlette.responses import Response
 
 from monoize.base.principal import Call
@@ -23,10 +23,11 @@ from monoize.control.catalog.api.upstreams import ConditionsHere
 from monoize.control.catalog.model.presets import Preset, presets
 from monoize.control.edge.caller import Mutation, mutates, requires
 from monoize.control.edge.here import HouseHere
+from monoize.control.edge.routers import Router
 from monoize.control.edge.windows import ranked_window
 from monoize.control.edge.wire import Page, Uuid, Window
 
-router = APIRouter(prefix="/providers", tags=["providers"])
+router = Router(prefix="/providers", tags=["providers"])
 
 
 @router.get("")

@@ -4,7 +4,6 @@ import dataclasses
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter
 from pydantic import Field
 from starlette.responses import Response
 
@@ -14,10 +13,11 @@ from monoize.contract.transforms.rule import Config, Phase, Reach
 from monoize.control.catalog.actions import transforms
 from monoize.control.edge.caller import Mutation, mutates, requires
 from monoize.control.edge.here import HouseHere
+from monoize.control.edge.routers import Router
 from monoize.control.edge.transforms import RULES_MOST, RuleGiven, TransformRule
 from monoize.control.edge.wire import Page, Wire
 
-router = APIRouter(prefix="/transforms", tags=["transforms"])
+router = Router(prefix="/transforms", tags=["transforms"])
 
 Scope = Literal["provider", "global", "key"]
 Keys = Literal["everybody", "administrators", "nobody"]

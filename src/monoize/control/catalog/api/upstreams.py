@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 
 from monoize.base.principal import Call
 from monoize.contract.snapshot import ChannelType
@@ -18,9 +18,10 @@ from monoize.control.catalog.api.wire import ModelName
 from monoize.control.catalog.errors import GatewayElsewhere, ModelNotOffered
 from monoize.control.edge.caller import requires
 from monoize.control.edge.here import HouseHere
+from monoize.control.edge.routers import Router
 from monoize.control.edge.wire import Uuid, Wire
 
-router = APIRouter(prefix="/providers", tags=["providers"])
+router = Router(prefix="/providers", tags=["providers"])
 
 
 def _upstreams(request: Request) -> Upstreams | None:

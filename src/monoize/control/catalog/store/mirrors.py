@@ -12,6 +12,7 @@ from sqlalchemy import bindparam, insert, select, update
 
 from monoize.base.cost.price import Price
 from monoize.base.money import PICO_PER_NANO, decimal_text, truncate
+from monoize.contract.policies.model_policy import Capability
 from monoize.control.catalog.model.rates import RATES, shown
 from monoize.control.catalog.model.records import ModelKey, PriceRecord
 from monoize.control.catalog.tables import ai_models, model_metadata_records, pricing_snapshots
@@ -169,6 +170,29 @@ async def fast_active_models(tx: Tx, *, most: int) -> Sequence[ModelKey]:
     return [ModelKey(row.provider, row.model_key) for row in await tx.execute(query)]
 
 
+async def capabilities(tx: Tx, models: Collection[ModelKey]) -> Mapping[ModelKey, frozenset[Capability]]:
+    """Of those that the catalogue knows."""
+    wanted, columns = frozenset(models), ai_models.c
+    flags: Mapping[Capability, Any] = {
+        "tools": columns.supports_tools,
+        "vision": columns.supports_vision,
+        "cache": columns.supports_cache,
+    }
+    if not wanted:
+        return {}
+    rows = await tx.execute(
+        select(columns.provider, columns.model_key, *(flag.label(name) for name, flag in flags.items())).where(
+            is_one_of(tx, columns.model_key, sorted({model.model_key for model in wanted}))
+        )
+    )
+    listed = {ModelKey(row.provider, row.model_key): row for row in rows}
+    return {
+        model: frozenset(name for name in flags if getattr(row, name))
+        for model, row in listed.items()
+        if model in wanted
+    }
+
+
 async def output_most(tx: Tx, models: Collection[ModelKey]) -> Mapping[ModelKey, int]:
     """What the catalogue of models says of each, or else the metadata of its name if it is of the same provider."""
     if not models:
@@ -193,3 +217,11 @@ async def output_most(tx: Tx, models: Collection[ModelKey]) -> Mapping[ModelKey,
     )
     listed = {ModelKey(row.provider, row.model_key): int(row.output_max_tokens) for row in rows}
     return {**found, **{model: most for model, most in listed.items() if model in wanted}}
+
+
+async def size_classes(tx: Tx, model_keys: Collection[str]) -> Mapping[ModelKey, str]:
+    columns = ai_models.c
+    query = select(columns.provider, columns.model_key, columns.size_class).where(
+        is_one_of(tx, columns.model_key, model_keys), columns.size_class.is_not(None)
+    )
+    return {ModelKey(row.provider, row.model_key): row.size_class for row in await tx.execute(query)}

@@ -6,7 +6,7 @@ The same token opens the gateway of models, at the cost of the agent's user: as 
 import dataclasses
 import datetime as dt
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from monoize.base.ids import new_id
 from monoize.base.principal import Principal
@@ -18,7 +18,7 @@ from monoize.control.compute.model.operations import Operation
 from monoize.control.compute.store import agents, machines
 from monoize.control.edge.wire import Page, Window
 from monoize.control.governance.actions import records
-from monoize.control.identity.actions import lent_keys
+from monoize.control.identity.actions import keys, lent_keys
 from monoize.control.identity.actions import plans as users_plans
 from monoize.control.identity.actions.lent_keys import LentKey
 from monoize.control.identity.model import ApiKey
@@ -38,8 +38,19 @@ class AgentToken:
     gateway_token: str = dataclasses.field(repr=False)
 
 
-async def list_agents(tx: Tx, window: Window, *, user_id: str | None, name: str | None = None) -> Page[Agent]:
-    return window.page(await agents.page(tx, window, user_id=user_id, name=name), lambda agent: agent.id)
+class LentTo(NamedTuple):
+    """An agent to which a key is lent, the record that limits it, and the machine that it runs on."""
+
+    agent_id: str
+    record_id: str | None
+    machine_id: str | None
+
+
+async def list_agents(
+    tx: Tx, window: Window, *, user_id: str | None, name: str | None = None, containing: str | None = None
+) -> Page[Agent]:
+    found = await agents.page(tx, window, user_id=user_id, name=name, containing=containing)
+    return window.page(found, lambda agent: agent.id)
 
 
 async def find(tx: Tx, caller: Principal, agent_id: str, *, to_change: bool = False, lock: bool = False) -> Agent:
@@ -48,6 +59,11 @@ async def find(tx: Tx, caller: Principal, agent_id: str, *, to_change: bool = Fa
     if agent.user_id != caller.user_id and not caller.may("compute.write" if to_change else "compute.read"):
         raise NoSuchAgent
     return agent
+
+
+async def on_machine(tx: Tx, machine_id: str) -> Agent | None:
+    """For those who may see the machine."""
+    return await agents.of_machine(tx, machine_id)
 
 
 async def create_agent(change: Change, seal: Seal, user_id: str, values: Mapping[str, Any]) -> AgentToken:
@@ -118,9 +134,15 @@ async def delete_agent(change: Change, agent_id: str, now: dt.datetime) -> Opera
     return operation
 
 
-async def lent_to(tx: Tx, key: ApiKey) -> str | None:
+async def lent_to(tx: Tx, key: ApiKey) -> LentTo | None:
     """The agent whose token this key of the gateway stands for, if it is one's."""
-    return await agents.with_key(tx, key.id) if key.key_prefix.startswith(_PREFIX) else None
+    found = await agents.lent(tx, key.id) if key.key_prefix.startswith(_PREFIX) else None
+    return None if found is None else LentTo(*found)
+
+
+async def shown_by(tx: Tx, caller: Principal) -> str | None:
+    """The agent that the caller is, if it has shown an agent's token."""
+    return await agents.with_key(tx, caller.id) if caller.kind == "api_key" else None
 
 
 async def is_itself(tx: Tx, caller: Principal, agent_id: str) -> bool:
@@ -138,6 +160,14 @@ def _token_columns(seal: Seal, agent_id: str, token: Token) -> dict[str, str]:
         "gateway_token": token.digest,
         "gateway_token_sealed": seal.seal(token.shown, *token_place(agent_id)),
     }
+
+
+async def record_of_key(tx: Tx, key_id: str) -> str | None:
+    """The record that the key is for, or of the agent whose gateway key it is."""
+    if record_id := await keys.record_of(tx, key_id):
+        return record_id
+    agent_id = await agents.with_key(tx, key_id)
+    return None if agent_id is None else await agents.record_of(tx, agent_id)
 
 
 async def _with_key(tx: Tx, agent: Agent, digest: str) -> Agent:

@@ -29,15 +29,18 @@ from monoize.control.compute.model.deliveries import (
     Delivery,
     hindrance,
     patch_of,
+    pause_after,
 )
 from monoize.control.compute.store import agents, deliveries, machines
-from monoize.infra.background import Crew
+from monoize.infra.audit_log import Entry
+from monoize.infra.background import Bell, Crew
 from monoize.infra.db import Database
 from monoize.infra.sealed import Seal, SealBroken
 
 log = structlog.get_logger(__name__)
 
 AT_ONCE_MOST: Final = 16
+ABOUT_AGENTS: Final = frozenset({"agent", "machine"})
 
 
 class Deliverer:
@@ -45,10 +48,16 @@ class Deliverer:
         self._database = database
         self._seal = seal
         self._gateways = gateways
+        self.bell = Bell()
         self._crew = Crew("compute.channels", AT_ONCE_MOST)
 
+    async def changed(self, entry: Entry) -> None:
+        """A channel was set, or a machine has come up."""
+        if entry.target_type in ABOUT_AGENTS:
+            self.bell.ring()
+
     async def run(self) -> None:
-        """What the clock calls: take on what is due."""
+        """What the clock calls, and the bell: take on what is due."""
         if not self._crew.free:
             return
         async with self._database.read() as tx:
@@ -105,6 +114,7 @@ class Deliverer:
         log.warning("channels_not_delivered", agent_id=agent_id, attempt=tried[0].attempts + 1, problem=problem)
         async with self._database.write() as tx:
             await deliveries.failed(tx, owner, tried, problem)
+        self.bell.ring_in(pause_after(tried[0].attempts + 1).total_seconds())
 
     async def stop(self) -> None:
         await self._crew.stop()

@@ -20,6 +20,7 @@ from monoize.control.compute.model.agents import Agent
 from monoize.control.compute.model.machine import Machine
 from monoize.control.compute.model.overage import Standing, Usage, month_of
 from monoize.control.compute.store import agents, egress_sources, machines, usage
+from monoize.control.governance.actions import stops
 from monoize.control.governance.actions.effective import effective
 from monoize.control.identity.actions import users
 from monoize.infra.db import Tx
@@ -32,9 +33,16 @@ SOURCES_KEPT: Final = dt.timedelta(days=40)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _Reach:
+class Reach:
+    """Where an agent is let out to. `hosts_allow` of None: wherever the proxy lets anybody go.
+
+    `tenant_ids`: whose record it is.
+    """
+
     hosts_allow: tuple[str, ...] | None
+    hosts_deny: tuple[str, ...]
     private_networks_denied: bool
+    tenant_ids: tuple[str, ...] = ()
 
 
 async def egress_grant(tx: Tx, agent_id: str, digest: str, *, now: dt.datetime) -> EgressGrant | None:
@@ -49,15 +57,31 @@ async def egress_grant(tx: Tx, agent_id: str, digest: str, *, now: dt.datetime) 
         return None
     machine = await machines.find(tx, agent.vps_id) if agent.vps_id else None
     standing = (await standings_of(tx, [agent.user_id], month_of(now))).get(agent.user_id)
-    reach = await _reach(tx, agent, owner.tenant_id)
+    reach = await reach_of(tx, agent, owner.tenant_id)
+    now_stopped, tenant_ids = await stops.load(tx), (owner.tenant_id, *reach.tenant_ids)
+    is_stopped = any(now_stopped.of(tenant_id, agent.config_id) for tenant_id in tenant_ids)
     return EgressGrant(
         agent_id=agent.id,
         user_id=agent.user_id,
         machine_id=machine.id if machine else None,
-        cut_off=_cut_off(machine, standing),
+        cut_off="stopped" if is_stopped else _cut_off(machine, standing),
         hosts_allow=reach.hosts_allow,
+        hosts_deny=reach.hosts_deny,
         private_networks_denied=reach.private_networks_denied,
     )
+
+
+async def reach_of(tx: Tx, agent: Agent, tenant_id: str) -> Reach:
+    """An agent without a governance record may reach all that the proxy lets anybody reach."""
+    if agent.config_id is None:
+        return Reach(None, (), private_networks_denied=False)
+    try:
+        policy = await effective(tx, agent.config_id, for_tenant=tenant_id)
+    except Refusal as refusal:
+        log.warning("egress_closed", agent_id=agent.id, config_id=agent.config_id, code=refusal.code)
+        return Reach((), (), private_networks_denied=True)
+    security = policy.policies.security_policy_json
+    return Reach(security.hosts_allow, security.hosts_deny, security.deny_private_networks, (policy.scope.owner,))
 
 
 async def take_flush(tx: Tx, seal: Seal, flush: Flush, *, now: dt.datetime) -> FlushTaken:
@@ -114,15 +138,3 @@ def _cut_off(machine: Machine | None, standing: Standing | None) -> CutOff | Non
     if standing is None or not standing.allowed:
         return "usage_limit_exceeded"
     return None
-
-
-async def _reach(tx: Tx, agent: Agent, tenant_id: str) -> _Reach:
-    """An agent without a governance record may reach all that the proxy lets anybody reach."""
-    if agent.config_id is None:
-        return _Reach(None, private_networks_denied=False)
-    try:
-        policy = (await effective(tx, agent.config_id, for_tenant=tenant_id)).policies.security_policy_json
-    except Refusal as refusal:
-        log.warning("egress_closed", agent_id=agent.id, config_id=agent.config_id, code=refusal.code)
-        return _Reach((), private_networks_denied=True)
-    return _Reach(policy.hosts_allow, policy.deny_private_networks)

@@ -1,10 +1,13 @@
 """Reaching an agent on its machine: where it is, what opens it, and what goes by, counted as bandwidth."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import structlog
+
 from monoize.base.clock import utc_now
+from monoize.base.errors import Refusal
 from monoize.base.principal import Principal
 from monoize.control.compute.actions import agents
 from monoize.control.compute.actions.accounting import settle
@@ -13,9 +16,13 @@ from monoize.control.compute.drivers.agent_gateway import Place
 from monoize.control.compute.errors import AgentDisabled, AgentWithoutMachine, MachineState
 from monoize.control.compute.model.overage import Usage, month_of
 from monoize.control.compute.store import machines, usage
+from monoize.control.governance.actions.effective import effective
+from monoize.control.identity.actions import users
 from monoize.infra.audit_log import Change
 from monoize.infra.db import Database, Tx
 from monoize.infra.sealed import Seal
+
+log = structlog.get_logger(__name__)
 
 
 async def place_of(tx: Tx, seal: Seal, caller: Principal, agent_id: str, now: dt.datetime) -> Place:
@@ -30,6 +37,21 @@ async def place_of(tx: Tx, seal: Seal, caller: Principal, agent_id: str, now: dt
         raise MachineState(state=machine.state)
     await check_may_run(tx, machine.user_id, now)
     return Place(machine.id, machine.address, await agents.token_of(tx, seal, agent.id))
+
+
+async def blocked_methods(tx: Tx, caller: Principal, agent_id: str, usual: Sequence[str]) -> Sequence[str]:
+    """Methods that nobody calls of this agent, as globs: those of every agent's, and those that its record denies.
+    All of them where the record is not what was written."""
+    agent = await agents.find(tx, caller, agent_id, to_change=True)
+    if agent.config_id is None:
+        return usual
+    owner = await users.get_user(tx, agent.user_id)
+    try:
+        policy = await effective(tx, agent.config_id, for_tenant=owner.tenant_id)
+    except Refusal as refusal:
+        log.warning("gateway_closed", agent_id=agent.id, config_id=agent.config_id, code=refusal.code)
+        return ("*",)
+    return [*usual, *policy.policies.security_policy_json.gateway_methods_deny]
 
 
 async def record_config(change: Change, agent_id: str, patch: Mapping[str, Any]) -> None:
@@ -60,8 +82,7 @@ class Passage:
             return
         passed, self._passed = self._passed, {}
         try:
-            async with self._database.write() as tx:
-                await _take(tx, self._seal, passed, utc_now())
+            await self._database.transact(lambda tx: _take(tx, self._seal, passed, utc_now()))
         except BaseException:
             for machine_id, bytes in passed.items():
                 self.count(machine_id, bytes)

@@ -77,9 +77,13 @@ class Monitor:
     async def _take(self, readings: dict[str, Reading]) -> None:
         ids = sorted(readings)
         for start in range(0, len(ids), AT_ONCE_MOST):
-            batch = {id: readings[id] for id in ids[start : start + AT_ONCE_MOST]}
-            async with self._house.database.write() as tx:
-                await accounting.take_readings(tx, self._house.seal, batch, self._drivers.metered, utc_now())
+            await self._take_batch({id: readings[id] for id in ids[start : start + AT_ONCE_MOST]})
+
+    async def _take_batch(self, batch: dict[str, Reading]) -> None:
+        seal, metered = self._house.seal, self._drivers.metered
+        await self._house.database.transact(
+            lambda tx: accounting.take_readings(tx, seal, batch, metered, utc_now())
+        )
 
     async def _enforce(self) -> None:
         """Once: what is stopped is not wanted to run any more, until its owner starts it again."""

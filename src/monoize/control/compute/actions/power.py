@@ -4,13 +4,13 @@ A wish is written down as what is wanted and as an operation; what is so already
 """
 
 import datetime as dt
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Final, Literal
 
 from monoize.base.principal import Principal
 from monoize.control.compute.actions.operations import begin
 from monoize.control.compute.actions.standings import check_may_run
-from monoize.control.compute.errors import AgentWithoutMachine, NoSuchAgent, NoSuchMachine
+from monoize.control.compute.errors import AgentWithoutMachine, NoSuchAgent, NoSuchMachine, UserHasMachines
 from monoize.control.compute.model.machine import Machine, MachineStateName, StoppedBy
 from monoize.control.compute.model.operations import DESIRED_BY, Operation, OperationKind, check_wish
 from monoize.control.compute.model.shown import Asked, ShownMachine, shown
@@ -21,10 +21,20 @@ from monoize.infra.db import Tx
 
 
 async def list_machines(
-    tx: Tx, window: Window, *, user_id: str | None, state: MachineStateName | None
+    tx: Tx,
+    window: Window,
+    *,
+    user_id: str | None,
+    state: MachineStateName | None = None,
+    containing: str | None = None,
 ) -> Page[ShownMachine]:
-    found = await machines.page(tx, window, user_id=user_id, state=state)
+    found = await machines.page(tx, window, user_id=user_id, state=state, containing=containing)
     return window.page([shown(machine) for machine in found], lambda machine: machine.id)
+
+
+async def shown_by_id(tx: Tx, ids: Collection[str]) -> Mapping[str, ShownMachine]:
+    """For those who may see the agents on them."""
+    return {id: shown(machine) for id, machine in (await machines.many(tx, ids)).items()}
 
 
 async def machine_of(tx: Tx, caller: Principal, agent_id: str) -> str:
@@ -43,6 +53,12 @@ async def find(tx: Tx, caller: Principal, id: str, *, lock: bool = False, to_cha
     if machine.user_id != caller.user_id and not caller.may("compute.write" if to_change else "compute.read"):
         raise NoSuchMachine
     return machine
+
+
+async def check_has_none(tx: Tx, user_id: str) -> None:
+    """Of a user whose row is locked: what is still at a provider would be nobody's."""
+    if await machines.count_of(tx, user_id):
+        raise UserHasMachines
 
 
 def is_so_already(machine: Machine, kind: OperationKind) -> bool:

@@ -35,6 +35,19 @@ async def get_preset(tx: Tx, caller: Principal, named: str) -> Preset:
     return preset
 
 
+async def made_from(tx: Tx, preset_id: str) -> Preset:
+    """For those who may see the machine: their plan need not include the preset any more."""
+    return await presets.get(tx, preset_id)
+
+
+async def of_user(tx: Tx, user_id: str, window: Window) -> Page[Preset]:
+    """What somebody's machines may be made from: those of their plan."""
+    plan = await plan_of(tx, user_id)
+    if plan is None:
+        return Page([], None)
+    return window.page(await presets.page(tx, window, plan_id=plan.id), lambda preset: preset.id)
+
+
 async def create_preset(change: Change, values: Mapping[str, Any]) -> Preset:
     preset = await presets.add(change.tx, id=new_id(), values=values)
     change.record("preset.create", "preset", preset.id, name=preset.name, provider=preset.provider)

@@ -52,6 +52,8 @@ class Reconciler:
         self._drivers = drivers
         self._next_s = 0.0
         self._told_of: set[tuple[str, str]] = set()
+        self.unanswered: dict[str, int] = {}
+        """How many times in a row each provider has not said what machines it has."""
 
     async def run(self) -> None:
         """What the clock calls, more often than there is something to do, so that it comes soon after a start."""
@@ -64,9 +66,11 @@ class Reconciler:
         found = await self._compared(driver)
         if isinstance(found, Unanswered):
             log.warning("provider_not_listed", provider=found.provider, problem=found.problem)
+            self.unanswered[driver.name] = self.unanswered.get(driver.name, 0) + 1
             async with self._house.database.write() as tx:
                 await machine_states.unknown(tx, driver.name)
             return None
+        self.unanswered[driver.name] = 0
         if found.moved or found.turned or found.given_up:
             async with self._house.database.write() as tx:
                 for machine_id, seen in found.moved:

@@ -28,6 +28,7 @@ from monoize.control.compute.model.machines import (
     Observed,
     ProviderAway,
     ProviderRefused,
+    WaysOut,
 )
 from monoize.control.compute.model.next_step import (
     VANISHED,
@@ -73,16 +74,16 @@ class DriversHere(Protocol):
     def metered(self, provider: str) -> Collection[Metric]: ...
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class WaysOut:
-    """How machines reach the proxy and the gateway of models."""
-
-    proxy: str
-    control_url: str
-
-
 class LeaseLost(Exception):
     """Somebody else works on it by now, or something else is wanted."""
+
+
+class PutOff(Exception):
+    """Its provider is away: it is to be tried again after so many seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -117,17 +118,23 @@ class Runner:
         self._last_reading = last_reading
         self._patience = patience
 
-    async def run(self, operation_id: str, vps_id: str) -> None:
-        """Until it has ended, was put off, or is somebody else's. The lease is held by now, and given back here."""
+    async def run(self, operation_id: str, vps_id: str) -> float:
+        """Until it has ended, was put off, or is somebody else's. The lease is held by now, and given back here.
+
+        Seconds after which there may be something to do for this machine again.
+        """
         try:
             await self._is_taken_over(operation_id, vps_id)
             while True:
                 pause = await self._turn(operation_id, vps_id)
                 if pause is None:
-                    return
+                    return 0.0
                 await asyncio.sleep(pause)
         except LeaseLost:
             log.info("operation_let_go", operation=operation_id)
+            return 0.0
+        except PutOff as later:
+            return later.seconds
         finally:
             async with self._house.database.write() as tx:
                 await operations.give_back(tx, vps_id, self.owner)
@@ -160,8 +167,7 @@ class Runner:
             await self._saw(task, seen, following)
             return await self._follow(task, seen, following)
         except ProviderAway as away:
-            await self._put_off(task, away)
-            return None
+            raise PutOff(await self._put_off(task, away)) from away
         except ProviderRefused as refused:
             return await self._failed(task, refused.message)
 
@@ -280,7 +286,7 @@ class Runner:
         return None
 
     def _spec(self, task: Task) -> MachineSpec:
-        blueprint, ways = task.blueprint, self._ways
+        blueprint = task.blueprint
         if blueprint.agent_id is None or blueprint.gateway_token_sealed is None:
             raise ProviderRefused(task.driver_name, NOBODY, "invalid")
         token = self._house.seal.open(blueprint.gateway_token_sealed, *token_place(blueprint.agent_id))
@@ -291,7 +297,7 @@ class Runner:
             cpu_millicores=blueprint.cpu_millicores,
             memory_mb=blueprint.memory_mb,
             disk_gb=blueprint.disk_gb,
-            access=Access(blueprint.agent_id, token, ways.proxy, ways.control_url),
+            access=Access(blueprint.agent_id, token, self._ways),
         )
 
     async def _wait(self, task: Task, step: StepName, seen: Observed) -> float:
@@ -316,11 +322,12 @@ class Runner:
             await operations.end_step(tx, task.operation.id, position, state, now, detail=address, error=wrong)
         return 0.0
 
-    async def _put_off(self, task: Task, away: ProviderAway) -> None:
+    async def _put_off(self, task: Task, away: ProviderAway) -> float:
         log.warning("provider_away", provider=away.provider, problem=away.message, operation=task.operation.id)
-        pause = dt.timedelta(seconds=pause_s(task.operation.attempt, away.retry_after_s))
+        seconds = pause_s(task.operation.attempt, away.retry_after_s)
         async with self._mine(task) as tx:
-            await operations.put_off(tx, task.operation.id, utc_now() + pause)
+            await operations.put_off(tx, task.operation.id, utc_now() + dt.timedelta(seconds=seconds))
+        return seconds
 
     async def _finished(self, task: Task) -> None:
         operation, machine_id = task.operation, task.blueprint.id

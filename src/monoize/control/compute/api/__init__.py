@@ -1,13 +1,11 @@
 """The routes of the room, a file for each noun."""
 
-from fastapi import APIRouter
-
 from monoize.control.compute.api import agents, gateway, machines, operations, plans, presets, usage
-from monoize.control.edge.routers import joined
+from monoize.control.edge.routers import Router
 
 
-def router() -> APIRouter:
-    return joined(
+def router() -> Router:
+    return Router.joined(
         agents.router,
         gateway.router,
         machines.of_agents,

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from starlette.responses import Response
 
 from monoize.base.clock import utc_now
@@ -28,10 +28,11 @@ from monoize.control.compute.model.channels import AgentChannel, ChannelKind
 from monoize.control.compute.model.operations import Operation
 from monoize.control.edge.caller import Mutation, NotPermitted, mutates, requires
 from monoize.control.edge.here import HouseHere
+from monoize.control.edge.routers import Router
 from monoize.control.edge.windows import uuid_window
 from monoize.control.edge.wire import Page, Uuid, Window, Wire
 
-router = APIRouter(prefix="/agents", tags=["agents"])
+router = Router(prefix="/agents", tags=["agents"])
 
 
 class AgentCreate(Wire):

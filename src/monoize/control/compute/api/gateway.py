@@ -6,10 +6,10 @@ not be ours. /health, /config, /workspace and /restart are what Monoize itself a
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, FastAPI, Path
+from fastapi import FastAPI, Path
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -39,10 +39,11 @@ from monoize.control.compute.services import compute_of
 from monoize.control.edge.caller import Mutation, NotPermitted, identify, mutates, requires
 from monoize.control.edge.here import HouseHere
 from monoize.control.edge.house import house_of
+from monoize.control.edge.routers import Router
 from monoize.control.edge.sockets import identify_socket
 from monoize.control.edge.wire import STORABLE, Uuid, Wire
 
-router = APIRouter(prefix="/agents/{agent_id}", tags=["agents"])
+router = Router(prefix="/agents/{agent_id}", tags=["agents"])
 
 PATH: Final = "/api/agents/{agent_id}/gateway/{path:path}"
 _DONE: Final = 1000
@@ -166,11 +167,12 @@ async def _socket(socket: WebSocket) -> None:
             raise NotPermitted(needed="self")
         path = asked_path(socket.path_params["path"], "GET")
         place = await _of_request(socket, call)
+        blocked = await _blocked(socket, call)
         compute = compute_of(socket)
         protocols = socket.scope.get("subprotocols", [])
         async with compute.gateways.socket(place, path, socket.url.query, protocols) as agent:
             await socket.accept(subprotocol=agent.subprotocol)
-            await _relay(socket, agent, compute.passage, place.machine_id)
+            await _relay(socket, agent, compute.passage, place.machine_id, blocked)
     except Refusal as refusal:
         if socket.application_state != WebSocketState.DISCONNECTED:
             await socket.close(_REFUSED, refusal.code)
@@ -183,12 +185,22 @@ async def _of_request(connection: Request | WebSocket, call: Call) -> Place:
         return await gateway.place_of(tx, house.seal, call.principal, agent_id, utc_now())
 
 
-async def _relay(socket: WebSocket, agent: ClientConnection, passage: Passage, machine_id: str) -> None:
+async def _blocked(socket: WebSocket, call: Call) -> Sequence[str]:
+    house = house_of(socket)
+    agent_id = _uuid(socket.path_params["agent_id"])
+    async with house.database.read() as tx:
+        usual = house.settings.agent_blocked_methods
+        return await gateway.blocked_methods(tx, call.principal, agent_id, usual)
+
+
+async def _relay(
+    socket: WebSocket, agent: ClientConnection, passage: Passage, machine_id: str, blocked: Sequence[str]
+) -> None:
     """Until either side ends. Messages are whole here, in however many frames they came."""
     ways = [
         asyncio.get_running_loop().create_task(way)
         for way in (
-            _to_agent(socket, agent, passage, machine_id),
+            _to_agent(socket, agent, passage, machine_id, blocked),
             _to_person(socket, agent, passage, machine_id),
         )
     ]
@@ -203,8 +215,9 @@ async def _relay(socket: WebSocket, agent: ClientConnection, passage: Passage, m
         await socket.close(code if code in _OF_APPLICATIONS else _DONE)
 
 
-async def _to_agent(socket: WebSocket, agent: ClientConnection, passage: Passage, machine_id: str) -> None:
-    blocked = house_of(socket).settings.agent_blocked_methods
+async def _to_agent(
+    socket: WebSocket, agent: ClientConnection, passage: Passage, machine_id: str, blocked: Sequence[str]
+) -> None:
     try:
         while True:
             message = await socket.receive()

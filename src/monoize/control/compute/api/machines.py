@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from pydantic import TypeAdapter
 from starlette.responses import Response
 
@@ -17,12 +17,13 @@ from monoize.control.compute.model.machine import MachineStateName
 from monoize.control.compute.model.shown import Asked, ShownMachine, shown
 from monoize.control.edge.caller import Mutation, mutates, requires
 from monoize.control.edge.here import HouseHere
+from monoize.control.edge.routers import Router
 from monoize.control.edge.windows import uuid_window
 from monoize.control.edge.wire import Page, Uuid, Window, Wire
 from monoize.infra.audit_log import Change
 
-router = APIRouter(prefix="/vpses", tags=["machines"])
-of_agents = APIRouter(prefix="/agents/{agent_id}/vps", tags=["machines"])
+router = Router(prefix="/vpses", tags=["machines"])
+of_agents = Router(prefix="/agents/{agent_id}/vps", tags=["machines"])
 
 _ASKED: Final = TypeAdapter(Asked)
 _BEGUN: Any = {"status_code": 202, "response_model": Asked, "responses": {200: {"model": Asked}}}

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from starlette.responses import Response
 
 from monoize.base.principal import Call
@@ -22,11 +22,12 @@ from monoize.control.compute.api.wire import (
 from monoize.control.compute.model.plans import Plan, Preset
 from monoize.control.edge.caller import Mutation, mutates, requires
 from monoize.control.edge.here import HouseHere
+from monoize.control.edge.routers import Router
 from monoize.control.edge.windows import uuid_window
 from monoize.control.edge.wire import Page, Window, Wire
 
-router = APIRouter(prefix="/plans", tags=["plans"])
-of_users = APIRouter(prefix="/users", tags=["plans"])
+router = Router(prefix="/plans", tags=["plans"])
+of_users = Router(prefix="/users", tags=["plans"])
 
 
 class PlanTerms(Wire):

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from starlette.responses import Response
 
 from monoize.base.principal import Call
@@ -20,10 +20,11 @@ from monoize.control.compute.api.wire import (
 from monoize.control.compute.model.plans import Preset
 from monoize.control.edge.caller import Mutation, mutates, requires
 from monoize.control.edge.here import HouseHere
+from monoize.control.edge.routers import Router
 from monoize.control.edge.windows import uuid_window
 from monoize.control.edge.wire import Page, Window, Wire
 
-router = APIRouter(prefix="/vps-configs", tags=["plans"])
+router = Router(prefix="/vps-configs", tags=["plans"])
 
 
 class PresetCreate(Wire):

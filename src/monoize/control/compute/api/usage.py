@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter
 from starlette.responses import Response
 
 from monoize.base.clock import utc_now
@@ -13,9 +12,10 @@ from monoize.control.compute.api.wire import BudgetCents, UserRef, user_of
 from monoize.control.compute.model.answers import MonthUsage, OverageBudget
 from monoize.control.edge.caller import Mutation, mutates, requires
 from monoize.control.edge.here import HouseHere
+from monoize.control.edge.routers import Router
 from monoize.control.edge.wire import Wire
 
-router = APIRouter(prefix="/users", tags=["usage"])
+router = Router(prefix="/users", tags=["usage"])
 
 
 class BudgetSet(Wire):

@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from monoize.control.compute.drivers.docker.container import NAME as DOCKER
 from monoize.control.compute.drivers.docker.driver import DockerDriver
+from monoize.control.compute.drivers.docker.host_wall import HostWall
 from monoize.control.compute.drivers.fly.driver import FlyDriver
 from monoize.control.compute.drivers.fly.machine import NAME as FLY
 from monoize.control.compute.drivers.hetzner.driver import HetznerDriver
@@ -13,7 +15,7 @@ from monoize.control.compute.drivers.hetzner.server import NAME as HETZNER
 from monoize.control.compute.drivers.process.driver import NAME as PROCESS
 from monoize.control.compute.drivers.process.driver import ProcessDriver, is_possible
 from monoize.control.compute.errors import ProviderNotConfigured, ProviderUnknown
-from monoize.control.compute.model.machines import ALL_METRICS, Driver, Metric
+from monoize.control.compute.model.machines import ALL_METRICS, Driver, Metric, Ways
 from monoize.infra.settings import Settings
 
 _CURES: Final[Mapping[str, str]] = {
@@ -58,8 +60,9 @@ class Drivers:
         return provider in self._drivers
 
 
-def open_drivers(settings: Settings, installation: str) -> Drivers:
-    drivers: list[Driver] = [DockerDriver(settings.docker_url, installation)]
+def open_drivers(settings: Settings, installation: str, here: Ways) -> Drivers:
+    """`here`: what containers may reach on this computer."""
+    drivers: list[Driver] = [_docker(settings, installation, here)]
     if is_possible():
         drivers.append(ProcessDriver(settings.data_dir / "machines"))
     if settings.fly_api_token and settings.fly_app_name:
@@ -68,6 +71,12 @@ def open_drivers(settings: Settings, installation: str) -> Drivers:
         drivers.append(_hetzner(settings))
     socket = settings.docker_url.removeprefix("unix://")
     return Drivers(drivers, engine=Path(socket) if socket != settings.docker_url else None)
+
+
+def _docker(settings: Settings, installation: str, here: Ways) -> Driver:
+    ports = {port for url in (f"//{here.proxy}", here.control_url) if (port := urlsplit(url).port)}
+    wall = None if settings.docker_host_open else HostWall(installation, ports)
+    return DockerDriver(settings.docker_url, installation, wall)
 
 
 def _fly(settings: Settings) -> Driver:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from monoize.control.compute.model.machines import AGENT_PORT, Access, MachineSpec
 
-_HERE = frozenset({"localhost", "0.0.0.0", "::"})  # noqa: S104
+_EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104
 
 
 class UnreachableFromThere(ValueError):
@@ -17,13 +17,14 @@ class UnreachableFromThere(ValueError):
 
 
 def environment(spec: MachineSpec, *, this_computer: str | None, port: int = AGENT_PORT) -> Mapping[str, str]:
-    """All variables of the machine. `this_computer` is what the machine calls it, None if it has no name there."""
+    """All variables of the machine. `this_computer` is what a machine on it calls it, None for one elsewhere."""
     return {**spec.env, **_access(spec.access, this_computer), "MONOIZE_AGENT_PORT": str(port)}
 
 
 def _access(access: Access, this_computer: str | None) -> Mapping[str, str]:
-    proxy = urlsplit(seen_from_there(f"//{access.proxy}", this_computer)).netloc
-    control = seen_from_there(access.control_url, this_computer).rstrip("/")
+    ways = access.ways.outside if this_computer is None else access.ways.here
+    proxy = urlsplit(seen_from_there(f"//{ways.proxy}", this_computer)).netloc
+    control = seen_from_there(ways.control_url, this_computer).rstrip("/")
     way_out = f"http://{access.agent_id}:{access.token}@{proxy}"
     direct = ",".join(dict.fromkeys(("localhost", "127.0.0.1", "::1", urlsplit(control).hostname or "")))
     return {
@@ -50,12 +51,14 @@ def seen_from_there(url: str, this_computer: str | None) -> str:
     return urlunsplit(parts._replace(netloc=f"{host}:{parts.port}" if parts.port else host))
 
 
+def is_everywhere(url: str) -> bool:
+    """Whether it is listened to on all addresses of this computer, those of its containers' networks among them."""
+    return urlsplit(url).hostname in _EVERYWHERE
+
+
 def is_here(host: str) -> bool:
-    return host in _HERE or is_loopback(host)
-
-
-def is_loopback(host: str) -> bool:
-    """Only programs of this computer itself reach it, no container that runs on it."""
+    if host in _EVERYWHERE:
+        return True
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:

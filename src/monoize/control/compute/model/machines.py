@@ -78,15 +78,28 @@ def machine_id_of(name: str) -> str | None:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Ways:
+    """How agents get out: the authority of the egress proxy, `host:port`, and where models are asked."""
+
+    proxy: str
+    control_url: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class WaysOut:
+    """`here`: where both listen on this computer, for machines on it. `outside`: what they are called elsewhere."""
+
+    here: Ways
+    outside: Ways
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Access:
-    """How the agent on the machine gets out: through the proxy, and to us. Both may be given as seen from here."""
+    """How the agent on the machine gets out: through the proxy, and to us."""
 
     agent_id: str
     token: str = dataclasses.field(repr=False)
-    proxy: str
-    """Authority of the egress proxy, `host:port`; a loopback host means this computer."""
-    control_url: str
-    """Where the LLM gateway answers; a loopback host means this computer."""
+    ways: WaysOut
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from monoize.control.compute.tables import agents
 from monoize.control.edge.wire import Window
 from monoize.infra.bulk import is_one_of
 from monoize.infra.db import Tx, violated
+from monoize.infra.matching import contains
 
 _columns = agents.c
 _FIELDS: Final = tuple(Agent.__dataclass_fields__)
@@ -56,7 +57,9 @@ async def of_user(tx: Tx, user_id: str) -> Sequence[Agent]:
     return [_agent(row) for row in await tx.execute(query)]
 
 
-async def page(tx: Tx, window: Window, *, user_id: str | None, name: str | None) -> Sequence[Agent]:
+async def page(
+    tx: Tx, window: Window, *, user_id: str | None, name: str | None, containing: str | None = None
+) -> Sequence[Agent]:
     query = select(agents).order_by(_columns.id.desc()).limit(window.limit + 1)
     if window.after:
         query = query.where(_columns.id < window.after)
@@ -64,6 +67,8 @@ async def page(tx: Tx, window: Window, *, user_id: str | None, name: str | None)
         query = query.where(_columns.user_id == user_id)
     if name is not None:
         query = query.where(_columns.name == name)
+    if containing is not None:
+        query = query.where(contains(_columns.name, containing))
     return [_agent(row) for row in await tx.execute(query)]
 
 
@@ -75,8 +80,26 @@ async def remove(tx: Tx, id: str) -> None:
     await tx.execute(delete(agents).where(_columns.id == id))
 
 
+async def governed(tx: Tx) -> Mapping[str, str]:
+    """By agent: the record that limits it."""
+    query = select(_columns.id, _columns.config_id).where(_columns.config_id.is_not(None))
+    return {row.id: row.config_id for row in await tx.execute(query)}
+
+
 async def with_key(tx: Tx, key_id: str) -> str | None:
     found: str | None = await tx.scalar(select(_columns.id).where(_columns.gateway_key_id == key_id))
+    return found
+
+
+async def lent(tx: Tx, key_id: str) -> tuple[str, str | None, str | None] | None:
+    """The agent with this key, its record and its machine."""
+    query = select(_columns.id, _columns.config_id, _columns.vps_id).where(_columns.gateway_key_id == key_id)
+    found = (await tx.execute(query)).one_or_none()
+    return None if found is None else (found.id, found.config_id, found.vps_id)
+
+
+async def record_of(tx: Tx, id: str) -> str | None:
+    found: str | None = await tx.scalar(select(_columns.config_id).where(_columns.id == id))
     return found
 
 

@@ -14,6 +14,7 @@ from monoize.control.edge.wire import Window
 from monoize.infra.bulk import is_one_of
 from monoize.infra.columns import Timestamp
 from monoize.infra.db import Tx
+from monoize.infra.matching import contains
 
 _columns = vpses.c
 _FIELDS: Final = tuple(Machine.__dataclass_fields__)
@@ -60,7 +61,12 @@ async def lock_many(tx: Tx, ids: Collection[str]) -> Sequence[Machine]:
 
 
 async def page(
-    tx: Tx, window: Window, *, user_id: str | None = None, state: MachineStateName | None = None
+    tx: Tx,
+    window: Window,
+    *,
+    user_id: str | None = None,
+    state: MachineStateName | None = None,
+    containing: str | None = None,
 ) -> Sequence[Machine]:
     query = select(vpses).order_by(_columns.id.desc()).limit(window.limit + 1)
     if window.after:
@@ -69,6 +75,8 @@ async def page(
         query = query.where(_columns.user_id == user_id)
     if state is not None:
         query = query.where(_columns.state == state)
+    if containing is not None:
+        query = query.where(contains(_columns.name, containing))
     return [machine_of(row) for row in await tx.execute(query)]
 
 

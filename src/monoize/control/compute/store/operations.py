@@ -142,8 +142,7 @@ async def take(tx: Tx, id: str, owner: str, *, now: dt.datetime, until: dt.datet
 
 async def renew(tx: Tx, owner: str, vps_ids: Collection[str], until: dt.datetime) -> None:
     """By machine: so that whatever replaced an operation waits until its worker has let go."""
-    mine = update(compute_operations).where(_columns.lease_owner == owner, _columns.open_vps_id.in_(vps_ids))
-    await tx.execute(mine.values(lease_until=until))
+    await _lease(tx, owner, vps_ids, {"lease_until": until})
 
 
 async def is_mine(tx: Tx, id: str, owner: str) -> bool:
@@ -152,8 +151,16 @@ async def is_mine(tx: Tx, id: str, owner: str) -> bool:
 
 
 async def give_back(tx: Tx, vps_id: str, owner: str) -> None:
-    mine = update(compute_operations).where(_columns.open_vps_id == vps_id, _columns.lease_owner == owner)
-    await tx.execute(mine.values(lease_owner=None, lease_until=None))
+    await _lease(tx, owner, [vps_id], {"lease_owner": None, "lease_until": None})
+
+
+async def _lease(tx: Tx, owner: str, vps_ids: Collection[str], values: dict[str, Any]) -> None:
+    """By key alone: MySQL locks through the index of machines the other way round from an operation's end."""
+    held = select(_columns.id).where(_columns.lease_owner == owner, _columns.open_vps_id.in_(vps_ids))
+    ids = [row.id for row in await tx.execute(held)]
+    if ids:
+        mine = update(compute_operations).where(_columns.id.in_(ids), _columns.lease_owner == owner)
+        await tx.execute(mine.values(**values))
 
 
 async def put_off(tx: Tx, id: str, until: dt.datetime) -> None:

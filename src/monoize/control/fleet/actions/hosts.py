@@ -2,14 +2,14 @@
 
 import dataclasses
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from monoize.control.edge.wire import Page, Window
 from monoize.control.fleet.actions.gateway_keys import allow_gateway, give_gateway_key
 from monoize.control.fleet.errors import NoSuchHost
 from monoize.control.fleet.model.hosts import TEMPORARY_FOR, Host, HostStatus, HostUser, opened_until
-from monoize.control.fleet.store import host_users, hosts, installs, pools
+from monoize.control.fleet.store import host_states, host_users, hosts, installs, payloads, pools
 from monoize.control.identity.actions import users
 from monoize.infra.audit_log import Change
 from monoize.infra.db import Tx
@@ -46,6 +46,25 @@ async def find(tx: Tx, named: str, *, lock: bool = False) -> Host:
     if host is None:
         raise NoSuchHost
     return host
+
+
+async def in_step(tx: Tx, listed: Sequence[Host]) -> Collection[int]:
+    """The ids of those that have what is canonical in their pool, as a whole or as it was served to them."""
+    served = await host_states.served_many(tx, [host.id for host in listed])
+    canonical: dict[str, tuple[int, str] | None] = {}
+    for pool_id in {host.pool_id for host in listed}:
+        pointer = await payloads.pointer(tx, pool_id)
+        found = (await payloads.get(tx, pool_id, int(pointer))).payload if pointer else None
+        canonical[pool_id] = (found.id, found.digest) if found else None
+    return {
+        host.id
+        for host in listed
+        if (wanted := canonical[host.pool_id]) and host.auth_digest and _has(host, wanted, served.get(host.id))
+    }
+
+
+def _has(host: Host, wanted: tuple[int, str], served: tuple[int, str] | None) -> bool:
+    return host.auth_digest == wanted[1] or served == (wanted[0], host.auth_digest)
 
 
 async def list_users(tx: Tx, named: str) -> HostUsers:

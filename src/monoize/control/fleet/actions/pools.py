@@ -1,6 +1,6 @@
 """What operators do with pools. A pool is named by name or id."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from monoize.base.ids import new_id
@@ -18,6 +18,11 @@ async def list_pools(tx: Tx, window: Window) -> Page[Pool]:
 
 async def get_pool(tx: Tx, named: str) -> Pool:
     return await pools.find(tx, named)
+
+
+async def many(tx: Tx, ids: Collection[str]) -> Mapping[str, Pool]:
+    """By id, for lists of hosts."""
+    return await pools.many(tx, ids)
 
 
 async def create_pool(change: Change, values: Mapping[str, Any]) -> Pool:

@@ -28,7 +28,7 @@ from monoize.control.fleet.store import ingests
 from monoize.control.identity.actions.users import get_user
 from monoize.control.identity.errors import NoSuchUser
 from monoize.control.identity.model import DEFAULT_TENANT_ID
-from monoize.control.telemetry import actions as telemetry
+from monoize.control.telemetry.actions import reported as telemetry
 from monoize.control.telemetry.model.reported import Reported
 from monoize.infra.audit_log import Change
 from monoize.infra.db import Tx

@@ -18,7 +18,7 @@ from monoize.control.fleet.model.usage_overview import (
     without_gaps,
 )
 from monoize.control.fleet.store import hosts, ingests, pools
-from monoize.control.telemetry import actions as telemetry
+from monoize.control.telemetry.actions import reported as telemetry
 from monoize.control.telemetry.model.reported import UsageSum
 from monoize.infra.db import Tx
 

@@ -1,11 +1,9 @@
 """The routes of the room: operators' under /api/fleet, and what hosts call, a file for each noun."""
 
-from fastapi import APIRouter
-
-from monoize.control.edge.routers import joined
+from monoize.control.edge.routers import Router
 from monoize.control.fleet.api import alerts, credentials, files, hosts, pools, published, quota, usage
 
 
-def router() -> APIRouter:
+def router() -> Router:
     parts = (hosts, pools, credentials, published, files, usage, quota, alerts)
-    return joined(*(part.router for part in parts))
+    return Router.joined(*(part.router for part in parts))

@@ -2,18 +2,19 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from starlette.responses import Response
 
 from monoize.base.principal import Call
 from monoize.control.edge.caller import Mutation, mutates, requires
 from monoize.control.edge.here import HouseHere
+from monoize.control.edge.routers import Router
 from monoize.control.edge.windows import uuid_window
 from monoize.control.edge.wire import Page, Uuid, Window
 from monoize.control.fleet.actions import alerts
 from monoize.control.fleet.model.alerts import Alert, AlertKind
 
-router = APIRouter(prefix="/alerts", tags=["fleet"])
+router = Router(prefix="/alerts", tags=["fleet"])
 
 
 @router.get("")

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import Depends, Path, Query
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
@@ -10,6 +10,7 @@ from starlette.responses import Response
 from monoize.base.principal import Call
 from monoize.control.edge.caller import Mutation, mutates, requires
 from monoize.control.edge.here import HouseHere
+from monoize.control.edge.routers import Router
 from monoize.control.edge.windows import number_window
 from monoize.control.edge.wire import BIG_INTEGER_MOST, Page, Window, Wire
 from monoize.control.fleet.actions import history, renewal, seed_links, validation
@@ -24,7 +25,7 @@ from monoize.control.fleet.model.pools import Pool
 from monoize.control.fleet.model.versions_block import RunnerState
 from monoize.control.identity.services import public_address
 
-router = APIRouter(prefix="/credentials/{pool}", tags=["fleet"])
+router = Router(prefix="/credentials/{pool}", tags=["fleet"])
 
 PayloadId = Annotated[int, Field(ge=1, le=BIG_INTEGER_MOST)]
 PayloadRef = Annotated[str, Path(min_length=1, max_length=36, pattern=r"^[0-9a-f-]+$", description="Its id.")]

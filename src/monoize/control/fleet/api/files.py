@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from pydantic import AfterValidator, Field
 from starlette.responses import Response
 
@@ -10,6 +10,7 @@ from monoize.base.clock import utc_now
 from monoize.base.principal import Call
 from monoize.control.edge.caller import Mutation, mutates, requires
 from monoize.control.edge.here import HouseHere
+from monoize.control.edge.routers import Router
 from monoize.control.edge.windows import uuid_window
 from monoize.control.edge.wire import STORABLE, Page, Uuid, Window, Wire
 from monoize.control.fleet.actions import files
@@ -17,7 +18,7 @@ from monoize.control.fleet.actions.files import FileFilter
 from monoize.control.fleet.api.wire import NamedPool
 from monoize.control.fleet.model.files import BODY_BYTES_MOST, FILE_NAME, FileFacts, FileKind, FleetFile
 
-router = APIRouter(prefix="/files", tags=["fleet"])
+router = Router(prefix="/files", tags=["fleet"])
 
 
 def _bounded(value: str) -> str:
@@ -52,7 +53,7 @@ class FileUpdate(Wire):
     revision: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
 
 
-_CLEARABLE = frozenset({"description", "argument_hint"})
+CLEARABLE = frozenset({"description", "argument_hint"})
 
 
 @router.get("")
@@ -86,7 +87,7 @@ async def get_file(file_id: Uuid, house: HouseHere, call: Annotated[Call, requir
 async def update_file(
     file_id: Uuid, body: FileUpdate, mutation: Annotated[Mutation, mutates("fleet.write")]
 ) -> Response:
-    values = body.sent(clearable=_CLEARABLE)
+    values = body.sent(clearable=CLEARABLE)
     revision = values.pop("revision", None)
     return await mutation.run(lambda change: files.update_file(change, file_id, values, revision=revision))
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Depends, Query, Request
 from starlette.responses import Response
 
 from monoize.base.clock import utc_now
@@ -10,6 +10,7 @@ from monoize.base.principal import Call
 from monoize.control.edge.caller import Mutation, mutates, requires
 from monoize.control.edge.here import HouseHere
 from monoize.control.edge.house import House
+from monoize.control.edge.routers import Router
 from monoize.control.edge.windows import number_window
 from monoize.control.edge.wire import Page, Uuid, Window, Wire
 from monoize.control.fleet.actions import enrolment, hosts
@@ -30,7 +31,7 @@ from monoize.control.fleet.model.hosts import Host, HostStatus
 from monoize.control.fleet.model.installs import installer_base
 from monoize.control.identity.services import public_address
 
-router = APIRouter(prefix="/hosts", tags=["fleet"])
+router = Router(prefix="/hosts", tags=["fleet"])
 
 
 class HostTerms(Wire):

@@ -2,13 +2,14 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from pydantic import Field
 from starlette.responses import Response
 
 from monoize.base.principal import Call
 from monoize.control.edge.caller import Mutation, mutates, requires
 from monoize.control.edge.here import HouseHere
+from monoize.control.edge.routers import Router
 from monoize.control.edge.windows import uuid_window
 from monoize.control.edge.wire import Page, Window, Wire
 from monoize.control.fleet.actions import pools
@@ -16,7 +17,7 @@ from monoize.control.fleet.api.wire import ClientVersion, PoolName, PoolRef
 from monoize.control.fleet.model.pools import Pool, PoolMode, Validation
 from monoize.control.fleet.model.tools import ToolName
 
-router = APIRouter(prefix="/pools", tags=["fleet"])
+router = Router(prefix="/pools", tags=["fleet"])
 
 
 class PoolUpdate(Wire):

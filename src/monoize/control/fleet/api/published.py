@@ -5,18 +5,18 @@ Operators stay served while the hosts' API is switched off: somebody has to swit
 
 from typing import Annotated
 
-from fastapi import APIRouter
 from starlette.responses import Response
 
 from monoize.base.principal import Call
 from monoize.control.edge.caller import Mutation, mutates, requires
+from monoize.control.edge.routers import Router
 from monoize.control.edge.wire import Wire
 from monoize.control.fleet.actions import published
 from monoize.control.fleet.api.here import FleetHere
 from monoize.control.fleet.api.wire import ClientVersion
 from monoize.control.fleet.model.versions import Published
 
-router = APIRouter(tags=["fleet"])
+router = Router(tags=["fleet"])
 
 
 class Switches(Wire):

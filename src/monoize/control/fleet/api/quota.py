@@ -5,19 +5,20 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 
 from monoize.base.clock import utc_now
 from monoize.base.principal import Call
 from monoize.control.edge.caller import Mutation, mutates, requires
 from monoize.control.edge.here import HouseHere
+from monoize.control.edge.routers import Router
 from monoize.control.fleet.actions import quota
 from monoize.control.fleet.api.here import FleetHere
 from monoize.control.fleet.api.wire import PoolRef
 from monoize.control.fleet.model.quota import HistoryPoint, PoolQuota
 
-router = APIRouter(prefix="/quota", tags=["fleet"])
+router = Router(prefix="/quota", tags=["fleet"])
 
 Reader = Annotated[Call, requires("fleet.read")]
 

@@ -3,12 +3,13 @@
 import datetime as dt
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 
 from monoize.base.clock import utc_now
 from monoize.base.principal import Call
 from monoize.control.edge.caller import requires
 from monoize.control.edge.here import HouseHere
+from monoize.control.edge.routers import Router
 from monoize.control.edge.windows import number_window
 from monoize.control.edge.wire import Page, Window
 from monoize.control.fleet.actions import usage_overview
@@ -16,7 +17,7 @@ from monoize.control.fleet.model.hosts import FQDN_MOST
 from monoize.control.fleet.model.usage import Ingest
 from monoize.control.fleet.model.usage_overview import Overview, UsageDays, Whose
 
-router = APIRouter(prefix="/usage", tags=["fleet"])
+router = Router(prefix="/usage", tags=["fleet"])
 
 _DAY = dt.timedelta(days=1)
 _NAME = r"^[A-Za-z0-9._-]+$"

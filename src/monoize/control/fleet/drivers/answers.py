@@ -1,14 +1,13 @@
 """One bounded JSON call to a foreign system: in time, in size, and without following it anywhere."""
 
 import asyncio
-import functools
-import ssl
 from collections.abc import Mapping
 from typing import Any, Final
 
 import httpx2
 
 from monoize.control.fleet.model import json_text
+from monoize.infra.tls import authorities
 
 ANSWER_BYTES_MOST: Final = 262_144
 _HEADERS: Final = {"accept": "application/json", "content-type": "application/json", "accept-encoding": "identity"}
@@ -48,7 +47,7 @@ async def _call(
     try:
         async with (
             asyncio.timeout(within_s),
-            httpx2.AsyncClient(verify=_tls(), timeout=within_s) as client,
+            httpx2.AsyncClient(verify=authorities(), timeout=within_s) as client,
             client.stream(method, url, content=content, headers={**_HEADERS, **headers}) as answer,
         ):
             said = bytearray()
@@ -59,9 +58,3 @@ async def _call(
             return answer.status_code, bytes(said)
     except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError, OSError) as problem:
         raise NoAnswer(type(problem).__name__) from problem
-
-
-@functools.cache
-def _tls() -> ssl.SSLContext:
-    """Made once: reading the authorities takes 20 ms in which nobody else is served."""
-    return httpx2.create_ssl_context()

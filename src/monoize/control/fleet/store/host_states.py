@@ -1,11 +1,13 @@
 """SQL of what each host has: the document it was served last, and the digests it has shown."""
 
 import datetime as dt
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from sqlalchemy import Row, delete, insert, select, update
 
 from monoize.control.fleet.tables import host_auth_digests, host_auth_states
+from monoize.infra.bulk import is_one_of
 from monoize.infra.db import Tx
 
 DIGESTS_KEPT: Final = 3
@@ -18,6 +20,13 @@ async def served(tx: Tx, host_id: int) -> Row[Any] | None:
     """`payload_id` and `seen_digest` of what the host was given, or said to have, last."""
     query = select(_states.payload_id, _states.seen_digest).where(_states.host_id == host_id)
     return (await tx.execute(query)).one_or_none()
+
+
+async def served_many(tx: Tx, host_ids: Collection[int]) -> Mapping[int, tuple[int, str]]:
+    """The same of several, by host; who was never served is left out."""
+    query = select(_states.host_id, _states.payload_id, _states.seen_digest)
+    found = await tx.execute(query.where(is_one_of(tx, _states.host_id, host_ids)))
+    return {row.host_id: (row.payload_id, row.seen_digest) for row in found}
 
 
 async def serve(tx: Tx, host_id: int, *, payload_id: int, digest: str, at: dt.datetime) -> None:

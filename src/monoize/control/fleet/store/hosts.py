@@ -13,6 +13,7 @@ from monoize.control.fleet.model.pools import DEFAULT_POOL_ID, Pool
 from monoize.control.fleet.store.pools import pool_of
 from monoize.control.fleet.tables import fleet_pools, host_auth_digests, host_auth_states, hosts
 from monoize.infra.db import Tx, violated
+from monoize.infra.matching import contains
 
 _columns = hosts.c
 _OF_POOL: Final = "of_pool_"
@@ -102,7 +103,7 @@ async def page(
     if status is not None:
         query = query.where(_columns.status == status)
     if name is not None:
-        query = query.where(func.lower(_columns.fqdn).contains(name.lower(), autoescape=True))
+        query = query.where(contains(_columns.fqdn, name))
     if insecure is not None:
         query = query.where(_columns.secure.is_(not insecure))
     return [host_of(row) for row in await tx.execute(query)]

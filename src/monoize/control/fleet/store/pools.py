@@ -1,6 +1,6 @@
 """SQL of pools."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Row, delete, exc, func, insert, select, update
@@ -11,6 +11,7 @@ from monoize.control.fleet.model import renewal, validations
 from monoize.control.fleet.model.pools import Pool, is_pool_id, pointer_of
 from monoize.control.fleet.tables import auth_payloads, fleet_pools
 from monoize.control.identity.store import versions
+from monoize.infra.bulk import is_one_of
 from monoize.infra.db import Tx
 
 _columns = fleet_pools.c
@@ -55,6 +56,11 @@ async def find(tx: Tx, named: str, *, lock: bool = False) -> Pool:
     if row is None:
         raise NoSuchPool
     return pool_of(row)
+
+
+async def many(tx: Tx, ids: Collection[str]) -> Mapping[str, Pool]:
+    found = await tx.execute(select(fleet_pools).where(is_one_of(tx, _columns.id, ids)))
+    return {row.id: pool_of(row) for row in found}
 
 
 async def page(tx: Tx, window: Window) -> Sequence[Pool]:

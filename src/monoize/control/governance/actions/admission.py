@@ -10,13 +10,13 @@ from monoize.contract.policies.effective import EffectivePolicy
 from monoize.contract.policies.scope import Admission, admission
 from monoize.control.governance import errors
 from monoize.control.governance.actions.effective import effective
+from monoize.control.governance.actions.stops import check_not_stopped
 from monoize.infra.db import Tx
 
 _REFUSALS: Final[Mapping[Admission, type[Refusal]]] = {
     "agent_not_active": errors.AgentNotActive,
     "tenant_unknown": errors.TenantNotAllowed,
     "tenant_blocked": errors.TenantBlocked,
-    "hidden": errors.NoSuchAgentRecord,
     "platform_only": errors.PlatformOnly,
     "tenant_not_allowed": errors.TenantNotAllowed,
 }
@@ -46,6 +46,9 @@ async def admitted(tx: Tx, agent_id: str, caller: Principal) -> AdmittedAgent:
         tenant_is_active=bool(tenant_id),
         has_platform_role=caller.role == "super_admin",
     )
+    if outcome == "hidden":
+        raise errors.NoSuchAgentRecord
+    await check_not_stopped(tx, (policy.scope.owner, tenant_id), agent_id)
     if outcome != "admitted":
         raise _REFUSALS[outcome]
     return AdmittedAgent(agent_id, tenant_id, policy)

@@ -15,10 +15,10 @@ from monoize.contract.policies.notification import Event
 from monoize.control.edge.wire import Page, Window
 from monoize.control.governance import errors
 from monoize.control.governance.actions.admission import admitted
-from monoize.control.governance.actions.contacts import contacts_of
+from monoize.control.governance.actions.contacts import whom
 from monoize.control.governance.model import approvals as model
 from monoize.control.governance.model.approvals import Approval, Decision, Outcome, Proposal, Status
-from monoize.control.governance.model.ladder import next_rung_at, recipients
+from monoize.control.governance.model.ladder import moments, next_rung_at, recipients
 from monoize.control.governance.store import approvals, notices
 from monoize.infra.audit_log import Change
 from monoize.infra.db import Tx
@@ -49,12 +49,19 @@ async def get_approval(tx: Tx, approval_id: str, viewer: Principal) -> Approval:
     return _visible(await approvals.get(tx, approval_id), viewer)
 
 
+async def newest_for(
+    tx: Tx, requester: Principal, agent_id: str, subject: str, arguments: Mapping[str, Any]
+) -> Approval | None:
+    """What this requester asked for last with exactly these arguments."""
+    return await approvals.newest_for(tx, requester, agent_id, subject, canonical_hash(arguments))
+
+
 async def propose(change: Change, seal: Seal, proposal: Proposal, *, now: dt.datetime | None = None) -> Approval:
     tx, caller, now = change.tx, change.call.principal, now or utc_now()
     agent = await admitted(tx, proposal.agent_id, caller)
     ttls_s = () if proposal.ttl_s is None else (proposal.ttl_s,)
     terms = terms_of(proposal.action, agent.policy, needed=proposal.needed, ttls_s=ttls_s)
-    policy, id = agent.policy.policies.notification_policy_json, new_id()
+    (policy, contacts), id = await whom(tx, proposal.agent_id, agent.tenant_id), new_id()
     made = await approvals.add(
         tx,
         id,
@@ -67,8 +74,9 @@ async def propose(change: Change, seal: Seal, proposal: Proposal, *, now: dt.dat
         escalates_at=next_rung_at(now, policy, 0),
     )
     event: Event = "approval_requested"
-    told = recipients(policy, await contacts_of(tx, proposal.agent_id), event, 0)
-    await notices.add(tx, id, event, told, now)
+    told = recipients(policy, contacts, event, 0)
+    at = moments(policy, event, now, severity=made.risk)
+    await notices.of_approvals.add(tx, id, event, told, now, at=at)
     change.record(
         "approval.propose",
         "approval",
@@ -96,12 +104,12 @@ async def decide(
     tx, caller, now = change.tx, change.call.principal, now or utc_now()
     found = _visible(await approvals.get(tx, approval_id, lock=True), caller)
     _check_may_vote(found, caller, decision, has_second_factor)
-    _check_state(found, "pending", now)
+    check_state(found, "pending", now)
     votes = await approvals.vote(tx, found.id, caller.id, decision, comment, now)
     after: Status = "denied" if decision == "deny" else "approved"
     if decision == "deny" or len(votes) >= found.needed:
         values = {"decided_at": now, "decided_by": caller.label, "decided_reason": comment}
-        await _move(tx, found, after, now, **values)
+        await move(tx, found, after, now, **values)
     decided = await approvals.get(tx, found.id)
     change.record(f"approval.{decision}", "approval", found.id, subject=found.subject, status=decided.status)
     return decided
@@ -117,10 +125,10 @@ async def deny_many(
         raise errors.NoSuchApproval
     for approval in found:
         _check_may_vote(_visible(approval, caller), caller, "deny", has_second_factor=False)
-        _check_state(approval, "pending", now)
+        check_state(approval, "pending", now)
         await approvals.vote(tx, approval.id, caller.id, "deny", comment, now)
         values = {"decided_at": now, "decided_by": caller.label, "decided_reason": comment}
-        await _move(tx, approval, "denied", now, **values)
+        await move(tx, approval, "denied", now, **values)
     change.record("approval.deny_many", "approval", found[0].id, denied=[approval.id for approval in found])
     return DeniedMany(await approvals.some(tx, approval_ids, lock=False))
 
@@ -128,8 +136,8 @@ async def deny_many(
 async def withdraw(change: Change, approval_id: str, *, now: dt.datetime | None = None) -> Approval:
     tx, now = change.tx, now or utc_now()
     found = _requested(await approvals.get(tx, approval_id, lock=True), change.call.principal)
-    _check_state(found, "pending", now)
-    await _move(tx, found, "withdrawn", now, decided_at=now, decided_by=change.call.principal.label)
+    check_state(found, "pending", now)
+    await move(tx, found, "withdrawn", now, decided_at=now, decided_by=change.call.principal.label)
     change.record("approval.withdraw", "approval", found.id, subject=found.subject)
     return await approvals.get(tx, found.id)
 
@@ -147,12 +155,14 @@ async def consume(
     """Use it, once: for the arguments that people saw, where they were told, under the rules they were told."""
     tx, caller, now = change.tx, change.call.principal, now or utc_now()
     found = _requested(await approvals.get(tx, approval_id, lock=True), caller)
-    _check_state(found, "approved", now)
+    if found.applies_to is not None:
+        raise errors.AppliedToRecord
+    check_state(found, "approved", now)
     if canonical_hash(arguments) != found.arguments_hash or environment != found.environment:
         raise errors.ArgumentsChanged
     await _check_rules(tx, found, caller)
-    kept = _opened(seal, found, await approvals.sealed_arguments(tx, found.id))
-    await _move(tx, found, "consumed", now, consumed_at=now, execution_id=execution_id)
+    kept = opened(seal, found, await approvals.sealed_arguments(tx, found.id))
+    await move(tx, found, "consumed", now, consumed_at=now, execution_id=execution_id)
     change.record("approval.consume", "approval", found.id, subject=found.subject, execution_id=execution_id)
     return Consumed(await approvals.get(tx, found.id), kept)
 
@@ -176,7 +186,7 @@ async def expire(change: Change, approval_id: str, *, now: dt.datetime) -> None:
     change.record("approval.expire", "approval", found.id, subject=found.subject, was=found.status)
 
 
-def _opened(seal: Seal, found: Approval, sealed: str) -> Mapping[str, Any]:
+def opened(seal: Seal, found: Approval, sealed: str) -> Mapping[str, Any]:
     """The arguments as they were proposed; what was edited since is not executed."""
     try:
         kept: Mapping[str, Any] = json.loads(seal.open(sealed, *model.arguments_place(found.id)))
@@ -185,6 +195,19 @@ def _opened(seal: Seal, found: Approval, sealed: str) -> Mapping[str, Any]:
     if canonical_hash(kept) != found.arguments_hash:
         raise errors.ArgumentsChanged
     return kept
+
+
+def check_state(found: Approval, wanted: Status, now: dt.datetime) -> None:
+    if found.status == "expired" or (found.status in model.OPEN and found.expires_at <= now):
+        raise errors.ApprovalExpired
+    if found.status != wanted:
+        raise errors.ApprovalState(state=found.status)
+
+
+async def move(tx: Tx, found: Approval, after: Status, now: dt.datetime, **values: Any) -> None:
+    assert after in model.TRANSITIONS[found.status]
+    if not await approvals.move(tx, found.id, found.status, after, alive_at=now, **values):
+        raise errors.ApprovalState(state=found.status)
 
 
 def _visible(found: Approval, viewer: Principal) -> Approval:
@@ -209,19 +232,6 @@ def _check_may_vote(found: Approval, caller: Principal, decision: Decision, has_
         raise errors.NotAnApprover
     if decision == "approve" and found.needs_second_factor and not has_second_factor:
         raise errors.SecondFactorNeeded
-
-
-def _check_state(found: Approval, wanted: Status, now: dt.datetime) -> None:
-    if found.status == "expired" or (found.status in model.OPEN and found.expires_at <= now):
-        raise errors.ApprovalExpired
-    if found.status != wanted:
-        raise errors.ApprovalState(state=found.status)
-
-
-async def _move(tx: Tx, found: Approval, after: Status, now: dt.datetime, **values: Any) -> None:
-    assert after in model.TRANSITIONS[found.status]
-    if not await approvals.move(tx, found.id, found.status, after, alive_at=now, **values):
-        raise errors.ApprovalState(state=found.status)
 
 
 async def _check_rules(tx: Tx, found: Approval, caller: Principal) -> None:

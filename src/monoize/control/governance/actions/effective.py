@@ -15,13 +15,19 @@ from monoize.infra.db import Tx
 
 async def effective(tx: Tx, record_id: str, *, for_tenant: str | None = None) -> EffectivePolicy:
     """`for_tenant` is who uses it, where that is not its owner: what they demand of their agents holds as well."""
+    *around, record = await levels(tx, record_id, for_tenant=for_tenant)
+    return compose(around, record)
+
+
+async def levels(tx: Tx, record_id: str, *, for_tenant: str | None = None) -> Sequence[AgentRecord]:
+    """What it is made of, each of them whole: baselines outermost first, and the record last."""
     record = await records.get(tx, record_id)
     if record.baseline:
         raise NoSuchAgentRecord
-    around = await _baselines(tx, record.tenant_id, for_tenant)
-    for level in (*around, record):
+    found = (*await _baselines(tx, record.tenant_id, for_tenant), record)
+    for level in found:
         await check_whole(tx, level)
-    return compose(around, record)
+    return found
 
 
 async def check_whole(tx: Tx, record: AgentRecord) -> None:

@@ -1,8 +1,9 @@
-"""Telling people of approvals: what became due, and what was written down to be told, until it is."""
+"""Telling people of approvals and escalations: what became due, and what was written down, until it is told."""
 
 import dataclasses
 import datetime as dt
-from typing import Any, Final, Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, Protocol
 
 import structlog
 
@@ -12,14 +13,16 @@ from monoize.base.ids import new_id
 from monoize.base.principal import SYSTEM, Call
 from monoize.contract.policies.notification import NotificationPolicy
 from monoize.control.governance.actions import approvals as verbs
-from monoize.control.governance.actions.contacts import contacts_of
-from monoize.control.governance.actions.effective import effective
+from monoize.control.governance.actions import letters
+from monoize.control.governance.actions.contacts import whom
+from monoize.control.governance.actions.letters import Letter
 from monoize.control.governance.drivers import webhooks as driver
 from monoize.control.governance.drivers.webhooks import NotDelivered, Webhooks
 from monoize.control.governance.model import ladder
 from monoize.control.governance.model.approvals import Approval
 from monoize.control.governance.model.ladder import Contacts, Notice
-from monoize.control.governance.store import approvals, notices
+from monoize.control.governance.store import approvals, escalations, notices
+from monoize.control.governance.store.notices import Notices
 from monoize.infra.audit_log import AuditLog
 from monoize.infra.db import Database, Tx
 from monoize.infra.sealed import Seal
@@ -27,6 +30,13 @@ from monoize.infra.sealed import Seal
 log = structlog.get_logger(__name__)
 
 AT_ONCE_MOST: Final = 50
+
+Writes = Callable[[Tx, Notice], Awaitable[Letter]]
+_KINDS: Final[Sequence[tuple[Notices, Writes]]] = (
+    (notices.of_approvals, letters.of_approval),
+    (notices.of_escalations, letters.of_escalation),
+    (notices.of_alerts, letters.of_alert),
+)
 
 
 class Mail(Protocol):
@@ -62,128 +72,112 @@ async def expire_due(to: Notifier, now: dt.datetime) -> None:
                 if found.status == "pending":
                     policy, contacts = await _whom(change.tx, found)
                     told = ladder.recipients(policy, contacts, "approval_expired", 0)
-                    await notices.add(change.tx, approval_id, "approval_expired", told, now)
+                    at = ladder.moments(policy, "approval_expired", now, severity=found.risk)
+                    await notices.of_approvals.add(change.tx, approval_id, "approval_expired", told, now, at=at)
         except Refusal as refusal:
             # Somebody decided it at the last moment, or another process was faster.
             log.info("approval_not_expired", approval_id=approval_id, code=refusal.code)
 
 
 async def climb_due(to: Notifier, now: dt.datetime) -> None:
-    """Tell the next rung of what nobody has voted on."""
+    """Tell the next rung of what nobody has voted on, and of what nobody looks after."""
     async with to.database.write() as tx:
         for approval, rung in await approvals.unheard(tx, now, AT_ONCE_MOST):
             policy, contacts = await _whom(tx, approval)
             later = ladder.next_rung_at(approval.created_at, policy, rung + 1)
             if await approvals.climb(tx, approval.id, rung, escalates_at=later):
                 told = ladder.recipients(policy, contacts, "approval_requested", rung + 1)
-                await notices.add(tx, approval.id, "approval_requested", told, now)
+                at = ladder.moments(policy, "approval_requested", now, severity=approval.risk)
+                await notices.of_approvals.add(tx, approval.id, "approval_requested", told, now, at=at)
+        for escalation, rung in await escalations.unheard(tx, now, AT_ONCE_MOST):
+            policy, contacts = await whom(tx, escalation.agent_id, escalation.tenant_id)
+            later = ladder.next_rung_at(escalation.created_at, policy, rung + 1)
+            if await escalations.climb(tx, escalation.id, rung, escalates_at=later):
+                told = ladder.recipients(policy, contacts, escalation.event, rung + 1)
+                at = ladder.moments(policy, escalation.event, now)
+                await notices.of_escalations.add(tx, escalation.id, escalation.event, told, now, at=at)
 
 
 async def deliver_due(to: Notifier, now: dt.datetime) -> None:
-    async with to.database.read() as tx:
-        due = await notices.due(tx, now, AT_ONCE_MOST)
-    for notice in due:
-        async with to.database.write() as tx:
-            is_ours = await notices.claim(tx, notice, until=now + ladder.FORGOTTEN_IN)
-        if is_ours:
-            await _deliver(to, notice, now)
+    for kept, written in _KINDS:
+        async with to.database.read() as tx:
+            due = await kept.due(tx, now, AT_ONCE_MOST)
+        ours = []
+        for notice in due:
+            async with to.database.write() as tx:
+                if await kept.claim(tx, notice, until=now + ladder.FORGOTTEN_IN):
+                    ours.append(notice)
+        for bundle in await _bundles(to, kept, written, ours):
+            await _deliver(to, kept, bundle, now)
 
 
-async def _deliver(to: Notifier, notice: Notice, now: dt.datetime) -> None:
+async def _bundles(
+    to: Notifier, kept: Notices, written: Writes, ours: Sequence[Notice]
+) -> Sequence[Sequence[tuple[Notice, Letter]]]:
+    """What one person is told of one agent that can wait is one mail; all else is told by itself."""
+    found: dict[tuple[str, ...], list[tuple[Notice, Letter]]] = {}
     async with to.database.read() as tx:
-        approval = await approvals.get(tx, notice.approval_id)
+        for notice in ours:
+            letter = await written(tx, notice)
+            is_mail = kept is notices.of_alerts and notice.channel == "email"
+            key = (notice.recipient, letter.agent_id or "") if is_mail else (notice.id,)
+            found.setdefault(key, []).append((notice, letter))
+    return list(found.values())
+
+
+async def _deliver(to: Notifier, kept: Notices, bundle: Sequence[tuple[Notice, Letter]], now: dt.datetime) -> None:
+    notice = bundle[0][0]
+    letter = letters.together([each for _, each in bundle])
     try:
-        await _send(to, notice, approval)
+        await _send(to, notice, letter)
     except (Refusal, NotDelivered, ValueError) as problem:
         log.warning(
             "notification_failed",
-            approval_id=approval.id,
+            about_id=notice.about_id,
+            notice_event=notice.event,
             channel=notice.channel,
             attempt=notice.attempts + 1,
             problem=type(problem).__name__,
         )
-        await _failed(to, notice, approval, now)
+        for each, about in bundle:
+            await _failed(to, kept, each, about, now)
     else:
         async with to.database.write() as tx:
-            await notices.finish(tx, notice.id, sent=True)
+            for each, _ in bundle:
+                await kept.finish(tx, each.id, sent=True)
 
 
-async def _send(to: Notifier, notice: Notice, approval: Approval) -> None:
+async def _send(to: Notifier, notice: Notice, letter: Letter) -> None:
     if notice.channel == "email":
-        subject, text = _mail(to, notice, approval)
-        await to.mail.send(notice.recipient, subject, text)
+        about = f"This is about {to.public_url.rstrip('/')}.\n" if to.public_url else ""
+        await to.mail.send(notice.recipient, letter.subject, f"{letter.text}\n{about}")
         return
-    if approval.agent_id is None:
+    if letter.agent_id is None:
         raise NotDelivered("the agent is gone, and its key with it")
     await driver.tell(
         to.webhooks,
         notice.recipient,
-        _event(notice, approval),
-        key=webhook_key(to.seal, approval.agent_id),
+        letter.event,
+        key=webhook_key(to.seal, letter.agent_id),
         delivery_id=notice.id,
         now_s=int(utc_now().timestamp()),
     )
 
 
-async def _failed(to: Notifier, notice: Notice, approval: Approval, now: dt.datetime) -> None:
+async def _failed(to: Notifier, kept: Notices, notice: Notice, letter: Letter, now: dt.datetime) -> None:
     """Once more later; and in the end those are told to whom things are escalated."""
     pause = ladder.pause_after(notice.attempts + 1)
     async with to.database.write() as tx:
         if pause is not None:
-            await notices.put_off(tx, notice.id, now + pause)
+            await kept.put_off(tx, notice.id, now + pause)
             return
-        await notices.finish(tx, notice.id, sent=False)
-        _, contacts = await _whom(tx, approval)
+        await kept.finish(tx, notice.id, sent=False)
+        _, contacts = await letters.whom_of(tx, letter)
         if contacts.escalation:
-            await notices.add(tx, approval.id, notice.event, [("email", contacts.escalation)], now)
+            await kept.add(tx, notice.about_id, notice.event, [("email", contacts.escalation)], now)
 
 
 async def _whom(tx: Tx, approval: Approval) -> tuple[NotificationPolicy, Contacts]:
-    """Where the record cannot be read any more, nobody is known who could be told."""
     if approval.agent_id is None:
         return NotificationPolicy(), Contacts()
-    try:
-        policy = await effective(tx, approval.agent_id, for_tenant=approval.tenant_id)
-        return policy.policies.notification_policy_json, await contacts_of(tx, approval.agent_id)
-    except Refusal as refusal:
-        log.warning("contacts_unknown", agent_id=approval.agent_id, code=refusal.code)
-        return NotificationPolicy(), Contacts()
-
-
-def _mail(to: Notifier, notice: Notice, approval: Approval) -> tuple[str, str]:
-    is_over = notice.event == "approval_expired"
-    subject = f"{'Expired' if is_over else 'Approval needed'}: {approval.subject}"
-    lines = [
-        "Nobody has decided this in time, so it was not done:"
-        if is_over
-        else "An agent waits for a decision; it is not done before somebody has looked at it:",
-        "",
-        f"  what          {approval.kind} {approval.subject}",
-        f"  environment   {approval.environment or '-'}",
-        f"  risk          {approval.risk}",
-        f"  people needed {approval.needed}",
-        f"  until         {approval.expires_at:%Y-%m-%d %H:%M:%S} UTC",
-        "",
-        f"Look at all of it with `monoize approvals show {approval.id}`,",
-        f"then `monoize approvals approve {approval.id}` or `monoize approvals deny {approval.id}`.",
-    ]
-    if to.public_url:
-        lines.append(f"This is about {to.public_url.rstrip('/')}.")
-    return subject, "\n".join(lines) + "\n"
-
-
-def _event(notice: Notice, approval: Approval) -> dict[str, Any]:
-    """Without arguments, which may hold what is nobody else's business."""
-    return {
-        "event": notice.event,
-        "approval_id": approval.id,
-        "tenant_id": approval.tenant_id,
-        "agent_id": approval.agent_id,
-        "kind": approval.kind,
-        "subject": approval.subject,
-        "environment": approval.environment,
-        "risk": approval.risk,
-        "needed": approval.needed,
-        "status": approval.status,
-        "expires_at": approval.expires_at,
-    }
+    return await whom(tx, approval.agent_id, approval.tenant_id)

@@ -7,16 +7,23 @@ from typing import Any, Final
 from monoize.base.ids import new_id
 from monoize.contract.policies.catalogue import NAMES, empty
 from monoize.control.edge.wire import Page, Window
-from monoize.control.governance.actions.effective import check_whole
+from monoize.control.governance.actions.config_changes import (
+    ConfigChange,
+    check_changeable,
+    ends_baseline,
+    loosened_by,
+    settle,
+)
 from monoize.control.governance.errors import (
-    AgentRecordArchived,
     AgentRecordChanged,
     BaselineExists,
+    BaselineInForce,
     ConfigTampered,
     VersionNeeded,
 )
+from monoize.control.governance.model.approvals import Approval
 from monoize.control.governance.model.consistency import check_consistent, checked
-from monoize.control.governance.model.difference import Difference, changed_names, differences
+from monoize.control.governance.model.difference import Difference, differences
 from monoize.control.governance.model.records import (
     BASELINE_DEFAULTS,
     GOVERNED,
@@ -28,17 +35,25 @@ from monoize.control.governance.model.records import (
     document,
     governed_of,
     hash_of,
-    is_whole,
     of_document,
 )
-from monoize.control.governance.model.strictness import loosened
 from monoize.control.governance.model.templates import template
 from monoize.control.governance.store import records, revisions
 from monoize.control.identity.actions import tenants, users
 from monoize.infra.audit_log import Change
 from monoize.infra.db import Tx
+from monoize.infra.sealed import Seal
 
 DIFFERENCES_MOST: Final = 1000
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Preview:
+    """What a change would do. `loosened` points at what would allow more, and so wait for another's yes."""
+
+    digest: str
+    differences: Sequence[Difference]
+    loosened: Sequence[str]
 
 
 async def list_records(tx: Tx, window: Window, wanted: RecordFilter) -> Page[AgentRecord]:
@@ -76,25 +91,41 @@ async def create_record(
 
 
 async def update_record(
-    change: Change, record_id: str, given: Mapping[str, Any], *, version: int | None, reason: str | None
-) -> AgentRecord:
+    change: Change,
+    seal: Seal,
+    record_id: str,
+    given: Mapping[str, Any],
+    *,
+    version: int | None,
+    reason: str | None,
+    sole_admin: bool = False,
+) -> AgentRecord | Approval:
     """Policies that are among `given` take the place of those of their names; all others stay."""
     before = await records.get(change.tx, record_id, lock=True)
     rest = {name: value for name, value in given.items() if name not in GOVERNED}
     if len(rest) == len(given):
+        if ends_baseline(before, rest):
+            await check_changeable(change.tx, before)
+            wanted = ConfigChange(governed_of(before), rest, reason)
+            return await settle(change, seal, before, wanted, sole_admin=sole_admin)
         return await _annotated(change, before, rest, reason)
     _check_version(before, version)
-    await check_whole(change.tx, before)
-    if before.status == "archived":
-        raise AgentRecordArchived
-    after = dataclasses.replace(governed_of(before), **_fields(given, before.policies))
+    await check_changeable(change.tx, before)
+    after = drafted(before, given)
     await _check(change.tx, after, before.tenant_id)
-    return await _written(change, "agent_record.update", before, after, rest, reason)
+    return await settle(change, seal, before, ConfigChange(after, rest, reason), sole_admin=sole_admin)
 
 
 async def roll_back(
-    change: Change, record_id: str, to: int, *, version: int | None, reason: str | None
-) -> AgentRecord:
+    change: Change,
+    seal: Seal,
+    record_id: str,
+    to: int,
+    *,
+    version: int | None,
+    reason: str | None,
+    sole_admin: bool = False,
+) -> AgentRecord | Approval:
     """What a version said is said again, as a new version: also where the present one is no longer whole."""
     tx = change.tx
     before = await records.get(tx, record_id, lock=True)
@@ -104,12 +135,14 @@ async def roll_back(
         raise ConfigTampered(record=record_id)
     after = of_document(wanted.config)
     await _check(tx, after, before.tenant_id)
-    return await _written(change, "agent_record.rollback", before, after, {}, reason, to=to)
+    return await settle(change, seal, before, ConfigChange(after, {}, reason, to), sole_admin=sole_admin)
 
 
 async def archive_record(change: Change, record_id: str) -> None:
     """It governs nobody any more, and what it said stays on record."""
     before = await records.get(change.tx, record_id, lock=True)
+    if ends_baseline(before, {"status": "archived"}):
+        raise BaselineInForce
     await records.annotate(change.tx, record_id, {"status": "archived"})
     change.record("agent_record.archive", "agent_record", record_id, name=before.name, was=before.status)
 
@@ -123,6 +156,24 @@ async def compare(tx: Tx, record_id: str, earlier: int, later: int) -> Sequence[
     await records.get(tx, record_id)
     before, after = [await revisions.get(tx, record_id, version) for version in (earlier, later)]
     return list(differences(before.config, after.config))[:DIFFERENCES_MOST]
+
+
+async def preview(tx: Tx, record_id: str, given: Mapping[str, Any]) -> Preview:
+    """Of fields as a change would send them; nothing is written."""
+    before = await records.get(tx, record_id)
+    await check_changeable(tx, before)
+    after = drafted(before, given)
+    rest = {name: value for name, value in given.items() if name not in GOVERNED}
+    found = list(differences(document(governed_of(before)), document(after)))[:DIFFERENCES_MOST]
+    loosened = loosened_by(before, await revisions.newest(tx, record_id), ConfigChange(after, rest))
+    return Preview(hash_of(after), found, loosened)
+
+
+def drafted(before: AgentRecord, given: Mapping[str, Any]) -> Governed:
+    """What it would say with these fields. PolicyInvalid points at what they cannot say."""
+    after = dataclasses.replace(governed_of(before), **_fields(given, before.policies))
+    check_consistent(after, before.tenant_id)
+    return after
 
 
 def _begun(given: Mapping[str, Any], template_id: str | None) -> Governed:
@@ -177,33 +228,3 @@ async def _annotated(
         status=after.status,
     )
     return after
-
-
-async def _written(
-    change: Change,
-    action: str,
-    before: AgentRecord,
-    after: Governed,
-    rest: Mapping[str, Any],
-    reason: str | None,
-    **facts: Any,
-) -> AgentRecord:
-    """A version that says what the present one says is none."""
-    tx = change.tx
-    newest = await revisions.newest(tx, before.id)
-    standing = of_document(newest.config) if newest and newest.intact else None
-    if hash_of(after) != before.config_hash or not is_whole(before, newest):
-        # Somebody may have changed the number of the present one, too.
-        version = max(newest.version if newest else 0, before.config_version) + 1
-        await records.write_version(tx, before, after, version)
-        author = change.call.principal.label
-        await revisions.add(tx, before.id, version, after, author=author, reason=reason)
-    if rest:
-        await records.annotate(tx, before.id, rest)
-    record = await records.get(tx, before.id)
-    if standing:
-        facts["changed"] = changed_names(document(standing), document(after)) + sorted(rest)
-        facts["loosened"] = loosened(standing, after)
-    facts |= {"version": record.config_version, "digest": record.config_hash, "status": record.status}
-    change.record(action, "agent_record", before.id, name=before.name, reason=reason, **facts)
-    return record

@@ -1,11 +1,35 @@
 """The routes of the room, a file for each noun."""
 
-from fastapi import APIRouter
+from monoize.control.edge.routers import Router
+from monoize.control.governance.api import (
+    agent_health,
+    agent_records,
+    approvals,
+    buckets,
+    escalations,
+    governed_keys,
+    limits,
+    notes,
+    operations,
+    shadow,
+    stops,
+    webhook_keys,
+)
 
-from monoize.control.edge.routers import joined
-from monoize.control.governance.api import agent_records, approvals, limits, operations, webhook_keys
 
-
-def router() -> APIRouter:
-    parts = (agent_records, limits, operations, approvals, webhook_keys)
-    return joined(*(part.router for part in parts))
+def router() -> Router:
+    parts = (
+        agent_records,
+        agent_health,
+        governed_keys,
+        limits,
+        operations,
+        approvals,
+        escalations,
+        shadow,
+        stops,
+        webhook_keys,
+        notes,
+        buckets,
+    )
+    return Router.joined(*(part.router for part in parts), buckets.of_objects)

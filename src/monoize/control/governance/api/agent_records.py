@@ -3,7 +3,8 @@
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
+from starlette.requests import Request
 from starlette.responses import Response
 
 from monoize.base.principal import Call
@@ -12,12 +13,15 @@ from monoize.contract.policies.effective import EffectivePolicy
 from monoize.contract.policies.scope import Admission, Status, admission
 from monoize.control.edge.caller import Mutation, mutates, requires
 from monoize.control.edge.here import HouseHere
+from monoize.control.edge.routers import Router
 from monoize.control.edge.windows import number_window, uuid_window
 from monoize.control.edge.wire import Page, Uuid, Window
-from monoize.control.governance.actions import records
+from monoize.control.governance.actions import config_changes, records, replay
 from monoize.control.governance.actions.effective import effective
 from monoize.control.governance.api.agent_records_wire import (
     CLEARABLE,
+    Apply,
+    Draft,
     IfMatch,
     InForce,
     PolicyShown,
@@ -26,15 +30,20 @@ from monoize.control.governance.api.agent_records_wire import (
     Rollback,
     Version,
 )
+from monoize.control.governance.api.here import GovernanceHere
+from monoize.control.governance.model.approvals import Approval
 from monoize.control.governance.model.difference import Difference
 from monoize.control.governance.model.records import AgentRecord, RecordFilter, Revision
+from monoize.control.governance.model.replay import PolicyTest
 from monoize.control.governance.model.templates import Template, templates
 from monoize.control.identity.actions.tenants import get_tenant
 from monoize.control.identity.model import DEFAULT_TENANT_ID, Tenant
+from monoize.control.ledger.services import ledger_of
 
-router = APIRouter(prefix="/agent-records", tags=["agent records"])
+router = Router(prefix="/agent-records", tags=["agent records"])
 
-_NOT_OF_THE_RECORD = ("template", "tenant_id", "version", "reason")
+_NOT_OF_THE_RECORD = ("template", "tenant_id", "version", "reason", "sole_admin", "since", "until")
+_WAITS: dict[int | str, dict[str, Any]] = {202: {"model": Approval, "description": "It waits for another's yes."}}
 
 
 @router.get("")
@@ -83,17 +92,24 @@ async def get_record(
     return record
 
 
-@router.patch("/{record_id}", response_model=AgentRecord)
+@router.patch("/{record_id}", response_model=AgentRecord, responses=_WAITS)
 async def update_record(
     record_id: Uuid,
     body: RecordUpdate,
     if_match: IfMatch,
     mutation: Annotated[Mutation, mutates("governance.write")],
 ) -> Response:
-    """What is said otherwise than before is a new version; with nothing said otherwise the version stays."""
+    """What is said otherwise than before is a new version; with nothing said otherwise the version stays.
+
+    What loosens anything waits for the yes of another administrator: then the answer is 202 and the approval.
+    """
     version, given = body.version or if_match, _of_the_record(body.sent(clearable=CLEARABLE))
+    seal = mutation.house.seal
     return await mutation.run(
-        lambda change: records.update_record(change, record_id, given, version=version, reason=body.reason)
+        lambda change: records.update_record(
+            change, seal, record_id, given, version=version, reason=body.reason, sole_admin=body.sole_admin
+        ),
+        status=_waits_or_done,
     )
 
 
@@ -127,17 +143,47 @@ async def compare(
         return Page(await records.compare(tx, record_id, earlier, later), None)
 
 
-@router.post("/{record_id}/rollback", response_model=AgentRecord)
+@router.post("/{record_id}/rollback", response_model=AgentRecord, responses=_WAITS)
 async def roll_back(
     record_id: Uuid,
     body: Rollback,
     if_match: IfMatch,
     mutation: Annotated[Mutation, mutates("governance.write")],
 ) -> Response:
-    """A new version that says what an old one said."""
-    version = body.version or if_match
+    """A new version that says what an old one said; where that is looser, after another's yes."""
+    version, seal = body.version or if_match, mutation.house.seal
     return await mutation.run(
-        lambda change: records.roll_back(change, record_id, body.to, version=version, reason=body.reason)
+        lambda change: records.roll_back(
+            change, seal, record_id, body.to, version=version, reason=body.reason, sole_admin=body.sole_admin
+        ),
+        status=_waits_or_done,
+    )
+
+
+@router.post("/{record_id}/apply", response_model=AgentRecord)
+async def apply_change(
+    record_id: Uuid, body: Apply, mutation: Annotated[Mutation, mutates("governance.write")]
+) -> Response:
+    """Write a change that another administrator has approved."""
+    seal = mutation.house.seal
+    return await mutation.run(lambda change: config_changes.apply(change, seal, record_id, body.approval_id))
+
+
+@router.post("/{record_id}/test")
+async def try_draft(
+    record_id: Uuid,
+    body: Draft,
+    house: HouseHere,
+    governance: GovernanceHere,
+    request: Request,
+    call: Annotated[Call, requires("governance.read")],
+) -> PolicyTest:
+    """What a draft would have done with requests of the last days: nothing is written."""
+    given = _of_the_record(body.sent(clearable=CLEARABLE | {"since", "until"}))
+    return await replay.try_draft(
+        *(house.database, governance.gates, ledger_of(request).captures, record_id, given),
+        since=body.since,
+        until=body.until,
     )
 
 
@@ -153,6 +199,10 @@ async def show_effective(
         policy = await effective(tx, record_id, for_tenant=tenant_id)
         tenant = await get_tenant(tx, tenant_id) if tenant_id else None
     return InForce(msgspec.to_builtins(policy), _admission(policy, tenant) if tenant else None)
+
+
+def _waits_or_done(result: AgentRecord | Approval) -> int:
+    return 202 if isinstance(result, Approval) else 200
 
 
 def _admission(policy: EffectivePolicy, tenant: Tenant) -> Admission:

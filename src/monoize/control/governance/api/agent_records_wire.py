@@ -3,18 +3,18 @@
 import dataclasses
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 from fastapi import Depends, Header
 from pydantic import AfterValidator, Field
 
-from monoize.contract.policies.catalogue import PolicyName
+from monoize.contract.policies.catalogue import NAMES, PolicyName
 from monoize.contract.policies.effective import AuthStrategy
 from monoize.contract.policies.modes import Mode
 from monoize.contract.policies.safety import SafetyLevel
 from monoize.contract.policies.scope import Admission, Reach, Status
 from monoize.control.edge.wire import STORABLE, Uuid, Wire
-from monoize.control.governance.api.names import Reason, RoleName
+from monoize.control.governance.api.names import Moment, Reason, RoleName
 from monoize.control.governance.model.records import Baseline
 from monoize.control.identity.model import EMAIL_MOST, EMAIL_SHAPE, canonical_email
 
@@ -22,6 +22,7 @@ TENANTS_MOST: Final = 200
 ROLES_MOST: Final = 50
 ALERT_EMAILS_MOST: Final = 20
 VERSION_MOST: Final = 2**31 - 1
+Name = TypeVar("Name", bound=str)
 _ETAG: Final = re.compile(r'(?:W/)?"?([0-9]{1,9})"?')
 
 
@@ -32,7 +33,7 @@ def _email(value: str) -> str:
     return email
 
 
-def _once_each(values: list[str]) -> list[str]:
+def _once_each(values: list[Name]) -> list[Name]:
     if len(set(values)) < len(values):
         raise ValueError("must not name anything twice")
     return values
@@ -49,6 +50,12 @@ Tenants = Annotated[list[Tenant], Field(max_length=TENANTS_MOST), AfterValidator
 BlockedTenants = Annotated[list[Uuid], Field(max_length=TENANTS_MOST), AfterValidator(_once_each)]
 Roles = Annotated[list[RoleName], Field(max_length=ROLES_MOST), AfterValidator(_once_each)]
 Version = Annotated[int, Field(ge=1, le=VERSION_MOST)]
+
+
+SoleAdmin = Annotated[
+    bool, Field(description="I am the only administrator, and loosen it without anybody else's yes.")
+]
+ShadowPolicies = Annotated[list[PolicyName], Field(max_length=len(NAMES)), AfterValidator(_once_each)]
 
 
 class AllRoles(Wire):
@@ -71,6 +78,7 @@ class RecordFields(Wire):
     requires_human_approval: bool | None = None
     telemetry_enabled: bool | None = None
     policies: dict[PolicyName, Any] | None = None
+    shadow_policies: ShadowPolicies | None = None
     user_email: Email | None = None
     additional_alert_emails: Emails | None = None
     owner_user_id: Uuid | None = None
@@ -99,6 +107,7 @@ class RecordUpdate(RecordFields):
     status: Status | None = None
     version: Version | None = None
     reason: Reason | None = None
+    sole_admin: SoleAdmin = False
 
 
 class Rollback(Wire):
@@ -107,6 +116,19 @@ class Rollback(Wire):
     to: Version
     version: Version | None = None
     reason: Reason | None = None
+    sole_admin: SoleAdmin = False
+
+
+class Draft(RecordFields):
+    """Fields of the record as a change would send them, and of which requests it is asked what it would do."""
+
+    role_name: RoleName | None = None
+    since: Moment | None = None
+    until: Moment | None = None
+
+
+class Apply(Wire):
+    approval_id: Uuid
 
 
 CLEARABLE: Final = frozenset(

@@ -3,7 +3,7 @@
 import json
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from pydantic import AfterValidator, Field
 from starlette.responses import Response
 
@@ -13,6 +13,7 @@ from monoize.contract.approvals import Kind
 from monoize.contract.policies.words import Severity
 from monoize.control.edge.caller import Mutation, mutates, requires
 from monoize.control.edge.here import HouseHere
+from monoize.control.edge.routers import Router
 from monoize.control.edge.windows import uuid_window
 from monoize.control.edge.wire import STORABLE, Page, Uuid, Window, Wire
 from monoize.control.governance.actions import approvals
@@ -21,7 +22,7 @@ from monoize.control.governance.api.here import GovernanceHere
 from monoize.control.governance.api.names import AgentId, Amount, OperationName, Reason
 from monoize.control.governance.model.approvals import Approval, Outcome, Proposal, Status
 
-router = APIRouter(prefix="/approvals", tags=["approvals"])
+router = Router(prefix="/approvals", tags=["approvals"])
 
 ARGUMENTS_CHARS_MOST: Final = 65_536
 AFFECTED_MOST: Final = 200

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from pydantic import Field
 from starlette.responses import Response
 
@@ -10,6 +10,7 @@ from monoize.base.principal import Call
 from monoize.contract.limits import PRESETS, CostTier, LimitName
 from monoize.control.edge.caller import Mutation, mutates, requires
 from monoize.control.edge.here import HouseHere
+from monoize.control.edge.routers import Router
 from monoize.control.edge.windows import uuid_window
 from monoize.control.edge.wire import STORABLE, Page, Uuid, Window, Wire
 from monoize.control.governance.actions import limits
@@ -17,7 +18,7 @@ from monoize.control.governance.api.names import OperationGlob, Reason, RoleName
 from monoize.control.governance.model.limits import AgentLimits, LimitOverride, Preset, preset
 from monoize.control.identity.model import DEFAULT_TENANT_ID
 
-router = APIRouter(prefix="/agent-limits", tags=["agent limits"])
+router = Router(prefix="/agent-limits", tags=["agent limits"])
 
 LIST_MOST: Final = 200
 LIMIT_MOST: Final = 2**31 - 1

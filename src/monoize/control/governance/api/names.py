@@ -34,6 +34,7 @@ OperationGlob = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-
 """A name, or the beginning of one and a star."""
 ToolGlob = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9_.:/-]*\*?$"), STORABLE]
 Reason = Annotated[str, Field(min_length=1, max_length=500), STORABLE]
+Moment = Annotated[Instant, BeforeValidator(_rfc3339)]
 Until = Annotated[Instant, AfterValidator(_future), BeforeValidator(_rfc3339)]
 AgentId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"), STORABLE]
 

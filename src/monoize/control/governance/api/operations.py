@@ -2,7 +2,6 @@
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter
 from pydantic import Field
 
 from monoize.base.clock import utc_now
@@ -10,6 +9,7 @@ from monoize.base.principal import Call
 from monoize.contract.limits import Act
 from monoize.control.edge.caller import requires
 from monoize.control.edge.here import HouseHere
+from monoize.control.edge.routers import Router
 from monoize.control.edge.wire import Page, Wire
 from monoize.control.governance.actions import operations
 from monoize.control.governance.actions.admission import admitted
@@ -19,7 +19,7 @@ from monoize.control.governance.api.here import GovernanceHere
 from monoize.control.governance.api.names import AgentId, OperationName, ToolName
 from monoize.control.governance.model.limits import CounterUse
 
-router = APIRouter(prefix="/agents/{agent_id}/operations", tags=["agent limits"])
+router = Router(prefix="/agents/{agent_id}/operations", tags=["agent limits"])
 
 TOKENS_MOST: Final = 2**31 - 1
 AT_ONCE_MOST: Final = 1000

@@ -3,16 +3,15 @@
 import dataclasses
 from typing import Annotated
 
-from fastapi import APIRouter
-
 from monoize.base.principal import Call
 from monoize.control.edge.caller import requires
 from monoize.control.edge.here import HouseHere
+from monoize.control.edge.routers import Router
 from monoize.control.governance.actions.notifications import webhook_key
 from monoize.control.governance.actions.records import get_record
 from monoize.control.governance.api.names import AgentId
 
-router = APIRouter(prefix="/agents/{agent_id}", tags=["approvals"])
+router = Router(prefix="/agents/{agent_id}", tags=["approvals"])
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -57,6 +57,8 @@ class Proposal:
     affected: Sequence[str] = ()
     needed: int = 1
     ttl_s: int | None = None
+    applies_to: str | None = None
+    """The agent record that it changes. Only we say so, never whoever asks for an approval."""
 
     @property
     def action(self) -> Action:
@@ -97,7 +99,8 @@ class Vote:
 @dataclasses.dataclass(frozen=True, slots=True)
 class Approval:
     """`arguments` are shown without secrets; `arguments_hash` is of those that count. Whoever decides has to be in
-    each of the groups of `approvers`; without any, administrators decide. Lists leave `votes` away.
+    each of the groups of `approvers`; without any, administrators decide. With `applies_to` it is a change of that
+    agent record, which concerns all administrators of the house. Lists leave `votes` away.
     """
 
     id: str
@@ -129,6 +132,7 @@ class Approval:
     execution_id: str | None
     created_at: dt.datetime
     updated_at: dt.datetime
+    applies_to: str | None = None
     votes: Sequence[Vote] = ()
 
 
@@ -167,6 +171,8 @@ def may_decide(approval: Approval, person: Principal) -> bool:
 
 def may_see(approval: Approval, caller: Principal) -> bool:
     """Those who administer, those who are named, and whoever asked; of other tenants nobody."""
+    if approval.applies_to is not None and caller.role in ADMINISTRATORS:
+        return True
     if approval.tenant_id != caller.tenant_id:
         return False
     is_named = any(group.includes(caller) for group in approval.approvers)

@@ -1,13 +1,14 @@
 """What is in force when a record meets the baselines around it: each can only tighten what the others say."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
-from monoize.contract.policies.catalogue import NAMES, Policies, read, tighten
-from monoize.contract.policies.effective import EffectivePolicy, Source, strictest_auth
+from monoize.contract.policies.catalogue import NAMES, Policies, PolicyName, empty, read, tighten
+from monoize.contract.policies.effective import EffectivePolicy, Source, Trial, strictest_auth
 from monoize.contract.policies.modes import CEILINGS, Mode
 from monoize.contract.policies.safety import strictest_level
+from monoize.contract.policies.tightening import Document
 from monoize.control.governance.model.records import AgentRecord, roles_of, scope_of
 
 
@@ -26,13 +27,29 @@ def compose(baselines: Sequence[AgentRecord], record: AgentRecord) -> EffectiveP
         required_roles=roles_of(record.required_roles),
         requires_human_approval=any(level.requires_human_approval for level in levels),
         telemetry_enabled=all(level.telemetry_enabled for level in levels),
-        policies=_below_the_ceiling(_policies(levels), record.mode),
+        policies=_below_the_ceiling(_policies(levels, _said), record.mode),
         sources=tuple(Source(level.id, level.config_version, level.config_hash) for level in levels),
+        trial=_trial(levels, record.mode),
+        user_email=record.user_email,
     )
 
 
-def _policies(levels: Sequence[AgentRecord]) -> Policies:
-    merged = {name: tighten(name, *(level.policies[name] for level in levels)) for name in NAMES}
+def _trial(levels: Sequence[AgentRecord], mode: Mode) -> Trial | None:
+    names = tuple(name for name in NAMES if any(name in level.shadow_policies for level in levels))
+    if not names:
+        return None
+    silenced = tuple(name for name in names if not any(_said(level, name) for level in levels))
+    whole = _policies(levels, lambda level, name: level.policies[name])
+    return Trial(names=names, silenced=silenced, policies=_below_the_ceiling(whole, mode))
+
+
+def _said(level: AgentRecord, name: PolicyName) -> Document:
+    """What is in shadow says nothing."""
+    return empty(name) if name in level.shadow_policies else level.policies[name]
+
+
+def _policies(levels: Sequence[AgentRecord], said: Callable[[AgentRecord, PolicyName], Document]) -> Policies:
+    merged = {name: tighten(name, *(said(level, name) for level in levels)) for name in NAMES}
     return Policies(**{name: read(name, document) for name, document in merged.items()})
 
 

@@ -34,5 +34,9 @@ def differences(before: Any, after: Any, at: str = "") -> Iterator[Difference]:
 def changed_names(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     """Of two documents of a record; of policies each by its own name."""
     flat_before, flat_after = ({**document, **document["policies"]} for document in (before, after))
-    names = sorted(flat_before.keys() - {"policies"})
-    return [name for name in names if canonical_json(flat_before[name]) != canonical_json(flat_after[name])]
+    names = sorted((flat_before.keys() | flat_after.keys()) - {"policies"})
+    return [name for name in names if _json_at(flat_before, name) != _json_at(flat_after, name)]
+
+
+def _json_at(document: dict[str, Any], name: str) -> str | None:
+    return canonical_json(document[name]) if name in document else None

@@ -1,17 +1,28 @@
-"""Who is told of an approval, and who next when nobody votes: the rungs of a ladder. Pure."""
+"""Who is told of a thing, and who next when nobody reacts: the rungs of a ladder. Pure."""
 
 import dataclasses
 import datetime as dt
-from collections.abc import Sequence
+import zoneinfo
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
-from monoize.contract.policies.notification import Event, NotificationPolicy, Recipient
+from monoize.contract.policies.notification import Event, NotificationPolicy, Quiet, Recipient
+from monoize.contract.policies.words import SEVERITIES, Severity
 
 Channel = Literal["email", "webhook"]
 
 _RUNGS: Final[Sequence[Sequence[Recipient]]] = (("owner", "additional"), ("backup",), ("escalation",))
 LAST_RUNG: Final = len(_RUNGS) - 1
 ATTEMPTS_MOST: Final = 3
+_SEVERITIES: Final[Mapping[Event, Severity]] = {
+    "budget_block": "high",
+    "health_failed": "high",
+    "run_failed": "high",
+    "budget_soft": "low",
+    "config_changed": "low",
+}
+"""Of those that are not `medium`; an approval is as severe as its risk."""
+_CAN_WAIT: Final[frozenset[Event]] = frozenset(("budget_soft", "limit_hit", "config_changed"))
 _PAUSES: Final = (dt.timedelta(seconds=30), dt.timedelta(minutes=2))
 FORGOTTEN_IN: Final = dt.timedelta(minutes=2)
 """For how long a process that took a notice is given to deliver it before another tries."""
@@ -44,10 +55,10 @@ class Contacts:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Notice:
-    """One thing that one recipient is told in one way."""
+    """One thing that one recipient is told in one way; `about_id` is the approval, or what else it is about."""
 
     id: str
-    approval_id: str
+    about_id: str
     event: Event
     channel: Channel
     recipient: str
@@ -66,6 +77,39 @@ def recipients(
     if policy.channels.webhook is not None and rung == 0:
         found.append(("webhook", policy.channels.webhook))
     return list(dict.fromkeys(found))
+
+
+def moments(
+    policy: NotificationPolicy, event: Event, now: dt.datetime, *, severity: Severity | None = None
+) -> Mapping[Channel, dt.datetime]:
+    """When each channel tells of it: what can wait is mailed once a day, and nobody is woken for little."""
+    zone = _zone(policy)
+    at = now
+    quiet, weight = policy.quiet, severity or _SEVERITIES.get(event, "medium")
+    if quiet is not None and SEVERITIES.index(weight) < SEVERITIES.index(quiet.exempt):
+        at = _after_quiet(now.astimezone(zone), quiet).astimezone(dt.UTC)
+    if policy.digest is None or event not in _CAN_WAIT:
+        return {"email": at, "webhook": at}
+    daily = _next(now.astimezone(zone), policy.digest.at).astimezone(dt.UTC)
+    return {"email": daily, "webhook": at}
+
+
+def _zone(policy: NotificationPolicy) -> dt.tzinfo:
+    name = policy.digest.tz if policy.digest is not None else "UTC"
+    return dt.UTC if name == "UTC" else zoneinfo.ZoneInfo(name)
+
+
+def _after_quiet(here: dt.datetime, quiet: Quiet) -> dt.datetime:
+    since, to, clock = quiet.since, quiet.to, f"{here:%H:%M}"
+    is_quiet = since <= clock < to if since <= to else clock >= since or clock < to
+    return _next(here, to) if is_quiet else here
+
+
+def _next(here: dt.datetime, clock: str) -> dt.datetime:
+    """The next moment at which clocks show this."""
+    hour, minute = map(int, clock.split(":"))
+    found = here.replace(hour=hour, minute=minute, second=0, microsecond=0)
+    return found if found > here else found + dt.timedelta(days=1)
 
 
 def next_rung_at(asked_at: dt.datetime, policy: NotificationPolicy, rung: int) -> dt.datetime | None:

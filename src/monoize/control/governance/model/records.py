@@ -41,6 +41,8 @@ class Governed:
     policies: Mapping[PolicyName, Document] = dataclasses.field(
         default_factory=lambda: {name: empty(name) for name in NAMES}
     )
+    # Of those, what is only tried out: denials are written down and nothing is refused.
+    shadow_policies: Sequence[PolicyName] = ()
     user_email: str | None = None
     additional_alert_emails: Sequence[str] = ()
     owner_user_id: str | None = None
@@ -104,13 +106,19 @@ class Revision:
 def document(governed: Governed) -> dict[str, Any]:
     """As it is hashed and kept: lists of which the order means nothing are sorted."""
     values = {name: _plain(getattr(governed, name)) for name in GOVERNED}
-    roles = values["required_roles"]
-    return values | {
-        "allowed_tenants": sorted(governed.allowed_tenants),
-        "blocked_tenants": sorted(governed.blocked_tenants),
-        "additional_alert_emails": sorted(governed.additional_alert_emails),
-        "required_roles": {"all": sorted(roles["all"])} if isinstance(roles, dict) else sorted(roles),
-    }
+    roles, shadow = values["required_roles"], values.pop("shadow_policies")
+    # Versions of before there was a shadow keep their hashes.
+    in_shadow = {"shadow_policies": sorted(shadow)} if shadow else {}
+    return (
+        values
+        | in_shadow
+        | {
+            "allowed_tenants": sorted(governed.allowed_tenants),
+            "blocked_tenants": sorted(governed.blocked_tenants),
+            "additional_alert_emails": sorted(governed.additional_alert_emails),
+            "required_roles": {"all": sorted(roles["all"])} if isinstance(roles, dict) else sorted(roles),
+        }
+    )
 
 
 def of_document(kept: Mapping[str, Any]) -> Governed:

@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from monoize.contract.policies.catalogue import CATALOGUE, NAMES, PolicyName, read
+from monoize.contract.policies.cost import CostPolicy
 from monoize.contract.policies.effective import strictest_auth
 from monoize.contract.policies.modes import CEILINGS, Mode
 from monoize.contract.policies.safety import strictest_level
@@ -33,8 +34,15 @@ def _is_loosened(name: PolicyName, before: Governed, after: Governed) -> bool:
     earlier, later = (read(name, governed.policies[name]) for governed in (before, after))
     if name == "tool_permissions_json":
         return _are_tools_loosened(earlier, later)
+    if name == "cost_policy_json" and _are_prices_loosened(earlier, later):
+        return True
     then, now = msgspec.to_builtins(earlier), msgspec.to_builtins(later)
     return bool(tighten(CATALOGUE[name], then, now) != tighten(CATALOGUE[name], now, now))
+
+
+def _are_prices_loosened(before: CostPolicy, after: CostPolicy) -> bool:
+    """Nobody knows here what the book says: prices that take its place may be lower, and buy more."""
+    return after.rate_override is not None and after.rate_override != before.rate_override
 
 
 def _are_tools_loosened(before: ToolPermissions, after: ToolPermissions) -> bool:
@@ -74,6 +82,8 @@ def _loosened_fields(before: Governed, after: Governed) -> Iterator[str]:
         yield "required_roles"
     if before.requires_human_approval and not after.requires_human_approval:
         yield "requires_human_approval"
+    if set(after.shadow_policies) - set(before.shadow_policies):
+        yield "shadow_policies"
 
 
 def _may_more(before: Mode, after: Mode) -> bool:

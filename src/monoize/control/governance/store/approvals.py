@@ -62,6 +62,7 @@ def _approval(row: Row[Any], voted: Sequence[Vote] = ()) -> Approval:
         execution_id=row.execution_id,
         created_at=row.created_at,
         updated_at=row.updated_at,
+        applies_to=row.applies_to,
         votes=voted,
     )
 
@@ -103,6 +104,7 @@ async def add(
             ttl=terms.ttl_s,
             expires_at=now + dt.timedelta(seconds=terms.ttl_s),
             escalates_at=escalates_at,
+            applies_to=proposal.applies_to,
             created_at=now,
         )
     )
@@ -127,8 +129,8 @@ async def sealed_arguments(tx: Tx, id: str) -> str:
 async def page(
     tx: Tx, window: Window, viewer: Principal, *, status: Status | None, agent_id: str | None
 ) -> Sequence[Approval]:
-    """What this caller may see of their tenant, newest first, without votes."""
-    query = select(approvals).where(_columns.tenant_id == viewer.tenant_id, *_seen_by(viewer))
+    """What this caller may see, newest first, without votes."""
+    query = select(approvals).where(*_seen_by(viewer))
     if window.after:
         query = query.where(_columns.id < window.after)
     if status is not None:
@@ -138,12 +140,28 @@ async def page(
     return [_approval(row) for row in await tx.execute(query.order_by(_columns.id.desc()).limit(window.limit + 1))]
 
 
+async def newest_for(
+    tx: Tx, requester: Principal, agent_id: str, subject: str, arguments_hash: str
+) -> Approval | None:
+    """What this requester asked for last with exactly these arguments."""
+    alike = (
+        _columns.requester == requester_of(requester),
+        _columns.agent_id == agent_id,
+        _columns.subject == subject,
+        _columns.args_hash == arguments_hash,
+    )
+    wanted = _columns.tenant_id == requester.tenant_id, *alike
+    row = (await tx.execute(select(approvals).where(*wanted).order_by(_columns.id.desc()).limit(1))).one_or_none()
+    return _approval(row) if row else None
+
+
 def _seen_by(viewer: Principal) -> Sequence[ColumnElement[bool]]:
+    is_theirs = _columns.tenant_id == viewer.tenant_id
     if viewer.role in ADMINISTRATORS:
-        return ()
+        return (or_(is_theirs, _columns.applies_to.is_not(None)),)
     # Names of roles and ids hold nothing that LIKE or JSON would read otherwise.
     named = [_columns.approvers_json.like(f'%"{name}"%') for name in (viewer.role, viewer.user_id) if name]
-    return (or_(_columns.requester == requester_of(viewer), *named),)
+    return is_theirs, or_(_columns.requester == requester_of(viewer), *named)
 
 
 async def vote(

@@ -4,9 +4,9 @@ import dataclasses
 import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Row, exc, insert, select, update
+from sqlalchemy import Row, exc, insert, or_, select, update
 
 from monoize.base.clock import utc_now
 from monoize.contract.policies.catalogue import NAMES
@@ -31,7 +31,13 @@ from monoize.infra.db import Tx
 _columns = records.c
 _ARCHIVED: Final[Status] = "archived"
 _FLAGS: Final = ("is_global", "requires_human_approval", "telemetry_enabled")
-_LISTS: Final = ("allowed_tenants", "blocked_tenants", "required_roles", "additional_alert_emails")
+_LISTS: Final = (
+    "allowed_tenants",
+    "blocked_tenants",
+    "required_roles",
+    "shadow_policies",
+    "additional_alert_emails",
+)
 _PLAIN: Final = (
     "name",
     "role_name",
@@ -46,11 +52,38 @@ _PLAIN: Final = (
 
 
 async def get(tx: Tx, id: str, *, lock: bool = False) -> AgentRecord:
+    found = await find(tx, id, lock=lock)
+    if found is None:
+        raise NoSuchAgentRecord
+    return found
+
+
+async def find(tx: Tx, id: str, *, lock: bool = False) -> AgentRecord | None:
     query = select(records).where(_columns.id == id)
     row = (await tx.execute(query.with_for_update() if lock else query)).one_or_none()
-    if row is None:
-        raise NoSuchAgentRecord
-    return _record(row)
+    return _record(row) if row else None
+
+
+class Stamp(NamedTuple):
+    """Of a row: another one whenever the row says something else."""
+
+    id: str
+    status: str
+    config_version: int
+    config_hash: str | None
+    updated_at: int
+
+
+async def stamps(tx: Tx, id: str, tenant_id: str) -> tuple[Stamp, ...]:
+    """Of a record and of the baselines in force around it, as this tenant uses it."""
+    owner = select(_columns.tenant_id).where(_columns.id == id).scalar_subquery()
+    is_around = or_(_columns.baseline_of.in_((EVERY_TENANT, tenant_id)), _columns.baseline_of == owner)
+    query = (
+        select(*(_columns[name] for name in Stamp._fields))
+        .where(or_(_columns.id == id, is_around & (_columns.status == "active")))
+        .order_by(_columns.id)
+    )
+    return tuple(Stamp._make(row) for row in await tx.execute(query))
 
 
 async def page(tx: Tx, window: Window, wanted: RecordFilter) -> Sequence[AgentRecord]:
@@ -176,7 +209,7 @@ def _stored(governed: Governed, tenant_id: str) -> dict[str, Any]:
     return {
         **{name: kept[name] for name in (*_PLAIN, "auth_strategy")},
         **{name: int(kept[name]) for name in _FLAGS},
-        **{f"{name}_json": json.dumps(kept[name]) for name in _LISTS},
+        **{f"{name}_json": json.dumps(kept.get(name, [])) for name in _LISTS},
         **{name: json.dumps(kept["policies"][name]) for name in NAMES},
         "baseline_of": baseline_of(governed.baseline, tenant_id),
         "config_hash": hash_of(governed),

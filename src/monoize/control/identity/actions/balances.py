@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 
 from monoize.base.principal import Permission, Principal
+from monoize.contract.budgets import HoldPolicy
 from monoize.control.identity.errors import NoSuchKey, NoSuchUser
 from monoize.control.identity.model import KeyLimits, SubAccount, UserBalance
 from monoize.control.identity.store import balances
@@ -67,6 +68,10 @@ async def get_sub_account(tx: Tx, caller: Principal, key_id: str, permission: Pe
 
 async def set_unlimited(tx: Tx, user_id: str, unlimited: bool) -> None:
     await balances.set_unlimited(tx, user_id, unlimited)
+
+
+async def set_hold_policy(tx: Tx, user_id: str, policy: HoldPolicy, overdraft_nano: int) -> None:
+    await balances.set_hold_policy(tx, user_id, policy, overdraft_nano)
 
 
 async def set_sub_account_enabled(tx: Tx, key_id: str, enabled: bool) -> None:

@@ -24,8 +24,9 @@ class CreatedKey:
     key: ApiKey
 
 
-async def list_keys(tx: Tx, window: Window, *, user_id: str | None) -> Page[ApiKey]:
-    return window.page(await keys.page(tx, window, user_id=user_id), lambda key: key.id)
+async def list_keys(tx: Tx, window: Window, *, user_id: str | None, containing: str | None = None) -> Page[ApiKey]:
+    found = await keys.page(tx, window, user_id=user_id, containing=containing)
+    return window.page(found, lambda key: key.id)
 
 
 async def get_key(tx: Tx, caller: Principal, key_id: str) -> ApiKey:
@@ -64,6 +65,20 @@ async def update_key(change: Change, key_id: str, values: Mapping[str, Any]) -> 
     model.check_transforms(read(values.get("transforms", ())), owner)
     updated = await keys.change(change.tx, key_id, _columns(values)) if values else key
     change.record("key.update", "key", key_id, prefix=key.key_prefix, changed=sorted(values))
+    return updated
+
+
+async def record_of(tx: Tx, key_id: str) -> str | None:
+    """The agent record that a key is for."""
+    return (await keys.get(tx, key_id)).agent_record_id
+
+
+async def govern_key(change: Change, key_id: str, record_id: str | None) -> ApiKey:
+    """Whether and by which record the requests of a key are governed is not for its owner to say."""
+    key = await keys.get(change.tx, key_id)
+    updated = await keys.change(change.tx, key_id, {"agent_record_id": record_id})
+    action = "key.ungovern" if record_id is None else "key.govern"
+    change.record(action, "key", key_id, prefix=key.key_prefix, record=record_id, before=key.agent_record_id)
     return updated
 
 

@@ -1,13 +1,14 @@
 """What is done with users, by administrators and by themselves."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from monoize.base.ids import new_id
 from monoize.base.principal import UserRole
 from monoize.control.edge.wire import Page, Window
 from monoize.control.identity import model
+from monoize.control.identity.errors import NoSuchUser
 from monoize.control.identity.model import Session, User
 from monoize.control.identity.store import sessions, tenants, users
 from monoize.infra.audit_log import Change
@@ -25,8 +26,11 @@ class NewUser:
     allowed_groups: Sequence[str] = ()
 
 
-async def list_users(tx: Tx, window: Window, *, username: str | None = None) -> Page[User]:
-    return window.page(await users.page(tx, window, username=username), lambda user: user.id)
+async def list_users(
+    tx: Tx, window: Window, *, username: str | None = None, containing: str | None = None
+) -> Page[User]:
+    found = await users.page(tx, window, username=username, containing=containing)
+    return window.page(found, lambda user: user.id)
 
 
 async def count_administrators(tx: Tx) -> int:
@@ -36,6 +40,18 @@ async def count_administrators(tx: Tx) -> int:
 
 async def get_user(tx: Tx, user_id: str) -> User:
     return await users.get(tx, user_id)
+
+
+async def named(tx: Tx, username: str) -> User:
+    found = await users.page(tx, Window(1, None), username=username)
+    if not found:
+        raise NoSuchUser
+    return found[0]
+
+
+async def get_users(tx: Tx, user_ids: Collection[str]) -> Mapping[str, User]:
+    """Those of them that are there."""
+    return await users.many(tx, user_ids)
 
 
 async def create_user(change: Change, new: NewUser) -> User:
@@ -81,9 +97,13 @@ async def update_user(
     return user
 
 
-async def delete_user(change: Change, user_id: str) -> None:
+async def delete_user(
+    change: Change, user_id: str, keeps_users: Iterable[Callable[[Tx, str], Awaitable[None]]]
+) -> None:
     target = await users.get(change.tx, user_id, lock=True)
     model.check_may_delete(change.call.principal, target)
+    for check in keeps_users:
+        await check(change.tx, user_id)
     await users.remove(change.tx, user_id)
     change.record("user.delete", "user", user_id, username=target.username)
 

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import Path, Query, Request
 from fastapi.routing import APIRoute
 from starlette.responses import RedirectResponse, Response
 
@@ -18,6 +18,7 @@ from monoize.base.clock import utc_now
 from monoize.base.errors import Refusal
 from monoize.control.edge.here import HouseHere
 from monoize.control.edge.house import House
+from monoize.control.edge.routers import Router
 from monoize.control.identity.actions import foreign_sign_in
 from monoize.control.identity.api.entrance import (
     bound_attempts,
@@ -46,7 +47,7 @@ class _Walk(APIRoute):
         return step
 
 
-router = APIRouter(prefix="/auth/providers", tags=["auth"], route_class=_Walk)
+router = Router(prefix="/auth/providers", tags=["auth"], route_class=_Walk)
 
 HANDSHAKE_COOKIE: Final = "monoize_handshake"
 HANDSHAKE_TTL: Final = dt.timedelta(minutes=10)

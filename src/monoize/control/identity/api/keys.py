@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from pydantic import Field
 from starlette.responses import Response
 
@@ -11,6 +11,7 @@ from monoize.contract.captures import CaptureMode
 from monoize.control.edge.caller import Mutation, NotPermitted, mutates, requires
 from monoize.control.edge.here import HouseHere
 from monoize.control.edge.redirects import KEY_REDIRECTS_MOST, RedirectRule
+from monoize.control.edge.routers import Router
 from monoize.control.edge.transforms import KeyRules
 from monoize.control.edge.windows import uuid_window
 from monoize.control.edge.wire import Page, Uuid, Window, Wire
@@ -30,7 +31,7 @@ from monoize.control.identity.api.wire import (
 )
 from monoize.control.identity.model import ApiKey
 
-router = APIRouter(prefix="/keys", tags=["keys"])
+router = Router(prefix="/keys", tags=["keys"])
 
 
 class KeyLimits(Wire):

@@ -4,30 +4,31 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from starlette.responses import Response
 
 from monoize.base.principal import Call, Permission, PrincipalKind, Role
 from monoize.control.edge.caller import Mutation, NotPermitted, mutates, requires
 from monoize.control.edge.here import HouseHere
 from monoize.control.edge.house import House
+from monoize.control.edge.routers import Router
 from monoize.control.edge.windows import uuid_window
 from monoize.control.edge.wire import Page, Uuid, Window, Wire
 from monoize.control.identity import model
-from monoize.control.identity.actions import sign_in, users
+from monoize.control.identity.actions import keys, sign_in, users
 from monoize.control.identity.api.entrance import bound_attempts
 from monoize.control.identity.api.here import IdentityHere
 from monoize.control.identity.api.wire import Email, Password, PersonName
 from monoize.control.identity.errors import MailUnavailable, WrongPassword
-from monoize.control.identity.model import Session, User
+from monoize.control.identity.model import ApiKey, Session, User
 from monoize.control.identity.services import Identity, public_address
 
-router = APIRouter(prefix="/me", tags=["me"])
+router = Router(prefix="/me", tags=["me"])
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Me:
-    """The caller as Monoize sees it; `user` is null for a token."""
+    """The caller as Monoize sees it; `user` is null for a token, `key` for all but an API key."""
 
     kind: PrincipalKind
     name: str
@@ -36,6 +37,7 @@ class Me:
     permissions: Sequence[Permission]
     via: str | None
     user: User | None
+    key: ApiKey | None
 
 
 class MeUpdate(Wire):
@@ -62,10 +64,12 @@ def _own_user_id(call: Call) -> str:
 @router.get("")
 async def who_am_i(house: HouseHere, call: Annotated[Call, requires(None)]) -> Me:
     principal = call.principal
-    user = None
+    user, key = None, None
     if principal.user_id:
         async with house.database.read() as tx:
             user = await users.get_user(tx, principal.user_id)
+            if principal.kind == "api_key":
+                key = await keys.get_key(tx, principal, principal.id)
     return Me(
         kind=principal.kind,
         name=principal.name,
@@ -74,6 +78,7 @@ async def who_am_i(house: HouseHere, call: Annotated[Call, requires(None)]) -> M
         permissions=sorted(principal.permissions),
         via=principal.via,
         user=user,
+        key=key,
     )
 
 

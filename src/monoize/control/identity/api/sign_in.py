@@ -2,11 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from monoize.control.edge.caller import Mutation, NotPermitted, mutates
 from monoize.control.edge.here import HouseHere
+from monoize.control.edge.routers import Router
 from monoize.control.edge.wire import Wire
 from monoize.control.identity.actions import first_account, sign_in
 from monoize.control.identity.actions.sign_in import SignedIn
@@ -26,7 +27,7 @@ from monoize.control.identity.api.wire import LoginName, Password, Secret
 from monoize.control.identity.errors import RegistrationClosed
 from monoize.control.identity.model import User
 
-router = APIRouter(prefix="/auth", tags=["auth"])
+router = Router(prefix="/auth", tags=["auth"])
 
 
 class Login(Wire):

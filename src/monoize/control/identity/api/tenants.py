@@ -2,19 +2,20 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from starlette.responses import Response
 
 from monoize.base.principal import Call
 from monoize.control.edge.caller import Mutation, mutates, requires
 from monoize.control.edge.here import HouseHere
+from monoize.control.edge.routers import Router
 from monoize.control.edge.windows import uuid_window
 from monoize.control.edge.wire import Page, Uuid, Window, Wire
 from monoize.control.identity.actions import tenants
 from monoize.control.identity.api.wire import ShortName
 from monoize.control.identity.model import Tenant, TenantStatus
 
-router = APIRouter(prefix="/tenants", tags=["tenants"])
+router = Router(prefix="/tenants", tags=["tenants"])
 
 
 class TenantCreate(Wire):

@@ -2,13 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from pydantic import Field
 from starlette.responses import Response
 
 from monoize.base.principal import Call, Permission, TokenRole
 from monoize.control.edge.caller import Mutation, mutates, requires
 from monoize.control.edge.here import HouseHere
+from monoize.control.edge.routers import Router
 from monoize.control.edge.windows import number_window
 from monoize.control.edge.wire import BIG_INTEGER_MOST, Page, Uuid, Window, Wire
 from monoize.control.identity import model
@@ -18,7 +19,7 @@ from monoize.control.identity.api.here import IdentityHere
 from monoize.control.identity.api.wire import Future, TokenName
 from monoize.control.identity.model import Token
 
-router = APIRouter(prefix="/tokens", tags=["tokens"])
+router = Router(prefix="/tokens", tags=["tokens"])
 
 
 class TokenCreate(Wire):

@@ -2,13 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from pydantic import Field
 from starlette.responses import Response
 
 from monoize.base.principal import Call, UserRole
 from monoize.control.edge.caller import Mutation, mutates, requires
 from monoize.control.edge.here import HouseHere
+from monoize.control.edge.routers import Router
 from monoize.control.edge.windows import uuid_window
 from monoize.control.edge.wire import Page, Uuid, Window, Wire
 from monoize.control.identity import model
@@ -19,7 +20,7 @@ from monoize.control.identity.api.wire import LIST_MOST, Email, Group, Password,
 from monoize.control.identity.model import User
 from monoize.control.identity.services import Identity
 
-router = APIRouter(prefix="/users", tags=["users"])
+router = Router(prefix="/users", tags=["users"])
 
 
 class UserCreate(Wire):
@@ -45,7 +46,7 @@ class UserUpdate(Wire):
     allowed_groups: Annotated[list[Group], Field(max_length=LIST_MOST)] | None = None
 
 
-_CLEARABLE = frozenset({"email", "name"})
+CLEARABLE = frozenset({"email", "name"})
 
 
 @router.get("")
@@ -83,7 +84,7 @@ async def update_user(
     identity: IdentityHere,
     mutation: Annotated[Mutation, mutates("users.write")],
 ) -> Response:
-    values = body.sent(clearable=_CLEARABLE)
+    values = body.sent(clearable=CLEARABLE)
     password_hash = await hash_of(identity, values.pop("password", None))
     return await mutation.run(
         lambda change: users.update_user(change, user_id, values, password_hash=password_hash)
@@ -91,8 +92,10 @@ async def update_user(
 
 
 @router.delete("/{user_id}", status_code=204)
-async def delete_user(user_id: Uuid, mutation: Annotated[Mutation, mutates("users.write")]) -> Response:
-    return await mutation.run(lambda change: users.delete_user(change, user_id))
+async def delete_user(
+    user_id: Uuid, identity: IdentityHere, mutation: Annotated[Mutation, mutates("users.write")]
+) -> Response:
+    return await mutation.run(lambda change: users.delete_user(change, user_id, identity.keeps_users))
 
 
 async def hash_of(identity: Identity, password: str | None) -> str | None:

@@ -5,8 +5,6 @@ whether the provider vouches for the e-mail address.
 """
 
 import datetime as dt
-import functools
-import ssl
 import time
 from collections.abc import Mapping
 from typing import Any, Final
@@ -25,6 +23,7 @@ from monoize.control.edge.wire import storable
 from monoize.control.identity.drivers.sign_in_provider import ForeignIdentity, Handshake
 from monoize.control.identity.errors import SignInFailed
 from monoize.infra.settings import OAuthProvider
+from monoize.infra.tls import authorities
 
 log = structlog.get_logger(__name__)
 
@@ -103,7 +102,10 @@ class OpenIdProvider:
 
     async def _discovered(self) -> Mapping[str, Any]:
         if self._found is None or self._found[0] < time.monotonic():
-            async with _Translated(self.title), httpx2.AsyncClient(timeout=TIMEOUT_S, verify=_tls()) as client:
+            async with (
+                _Translated(self.title),
+                httpx2.AsyncClient(timeout=TIMEOUT_S, verify=authorities()) as client,
+            ):
                 about = _json(await client.get(f"{self._issuer}/.well-known/openid-configuration"))
                 if str(about["issuer"]).rstrip("/") != self._issuer:
                     raise ValueError("the provider names another issuer")
@@ -158,12 +160,6 @@ class GitHubProvider:
         return _client(self._config, self._config.scopes or ("read:user", "user:email"), redirect_uri)
 
 
-@functools.cache
-def _tls() -> ssl.SSLContext:
-    """Made once: reading the authorities takes 20 ms in which nobody else is served."""
-    return httpx2.create_ssl_context()
-
-
 def _client(config: OAuthProvider, scopes: tuple[str, ...], redirect_uri: str) -> AsyncOAuth2Client:
     return AsyncOAuth2Client(
         config.client_id,
@@ -171,7 +167,7 @@ def _client(config: OAuthProvider, scopes: tuple[str, ...], redirect_uri: str) -
         scope=" ".join(scopes),
         redirect_uri=redirect_uri,
         timeout=TIMEOUT_S,
-        verify=_tls(),
+        verify=authorities(),
         headers={"accept": "application/json"},
     )
 

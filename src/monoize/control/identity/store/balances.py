@@ -5,19 +5,27 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Row, Select, Table, Text, bindparam, select, type_coerce, update
 
+from monoize.contract.budgets import HoldPolicy
 from monoize.control.identity.model import KeyLimits, SubAccount, UserBalance
 from monoize.control.identity.tables import api_keys, users
 from monoize.infra.bulk import is_one_of
 from monoize.infra.db import Tx
 
-_user_columns = select(users.c.id, users.c.balance_nano_usd, users.c.balance_unlimited)
+_user_columns = select(
+    users.c.id,
+    users.c.balance_nano_usd,
+    users.c.balance_unlimited,
+    users.c.hold_policy,
+    users.c.overdraft_nano_usd,
+)
 _key_columns = select(
     api_keys.c.id, api_keys.c.user_id, api_keys.c.sub_account_enabled, api_keys.c.sub_account_balance_nano
 )
 
 
 def _user_balance(row: Row[Any]) -> UserBalance:
-    return UserBalance(row.id, row.balance_nano_usd, bool(row.balance_unlimited))
+    unlimited = bool(row.balance_unlimited)
+    return UserBalance(row.id, row.balance_nano_usd, unlimited, row.hold_policy, row.overdraft_nano_usd)
 
 
 def _sub_account(row: Row[Any]) -> SubAccount:
@@ -81,6 +89,11 @@ async def _write(tx: Tx, table: Table, column: "Column[int]", balances: Mapping[
 
 async def set_unlimited(tx: Tx, user_id: str, unlimited: bool) -> None:
     await tx.execute(update(users).where(users.c.id == user_id).values(balance_unlimited=int(unlimited)))
+
+
+async def set_hold_policy(tx: Tx, user_id: str, policy: HoldPolicy, overdraft_nano: int) -> None:
+    values = {"hold_policy": policy, "overdraft_nano_usd": overdraft_nano}
+    await tx.execute(update(users).where(users.c.id == user_id).values(**values))
 
 
 async def set_enabled(tx: Tx, key_id: str, enabled: bool) -> None:

@@ -13,6 +13,7 @@ from monoize.control.identity.errors import NoSuchKey
 from monoize.control.identity.model import ApiKey
 from monoize.control.identity.tables import api_keys
 from monoize.infra.db import Tx
+from monoize.infra.matching import contains
 
 
 def _key(row: Row[Any]) -> ApiKey:
@@ -38,6 +39,7 @@ def _key(row: Row[Any]) -> ApiKey:
         monthly_budget_nano_usd=row.monthly_budget_nano_usd,
         request_capture_mode=row.request_capture_mode,
         cache_ttl_s=row.cache_ttl_s,
+        agent_record_id=row.agent_record_id,
         created_at=row.created_at,
         updated_at=row.updated_at,
     )
@@ -66,12 +68,14 @@ async def with_digest(tx: Tx, digest: str) -> ApiKey | None:
     return _key(row) if row else None
 
 
-async def page(tx: Tx, window: Window, *, user_id: str | None) -> Sequence[ApiKey]:
+async def page(tx: Tx, window: Window, *, user_id: str | None, containing: str | None = None) -> Sequence[ApiKey]:
     query = select(api_keys).order_by(api_keys.c.id.desc()).limit(window.limit + 1)
     if window.after:
         query = query.where(api_keys.c.id < window.after)
     if user_id:
         query = query.where(api_keys.c.user_id == user_id)
+    if containing is not None:
+        query = query.where(contains(api_keys.c.name, containing))
     return [_key(row) for row in await tx.execute(query)]
 
 

@@ -1,6 +1,6 @@
 """SQL of the marks of a database: by which it recognises its master key, and by which it is known to others."""
 
-from sqlalchemy import Connection, inspect, select
+from sqlalchemy import Connection, column, func, inspect, select, table
 
 from monoize.control.identity.store.versions import leave, put, value
 from monoize.control.identity.tables import versions
@@ -19,6 +19,11 @@ def key_mark(connection: Connection) -> str | None:
     if not inspect(connection).has_table(versions.name):
         return None
     return connection.scalar(select(versions.c.version).where(versions.c.name == _MASTER_KEY))
+
+
+def schema_version(connection: Connection) -> int:
+    """The newest migration that it has, of a database that was opened before."""
+    return connection.scalar(select(func.max(column("version"))).select_from(table("schema_version"))) or 0
 
 
 def founding_key(connection: Connection) -> str | None:

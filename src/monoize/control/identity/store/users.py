@@ -13,6 +13,7 @@ from monoize.control.identity.model import User
 from monoize.control.identity.tables import users, versions
 from monoize.infra.bulk import is_one_of
 from monoize.infra.db import Tx, violated
+from monoize.infra.matching import contains
 
 _FIRST_ACCOUNT = "first_account"
 
@@ -32,6 +33,8 @@ def _user(row: Row[Any]) -> User:
         allowed_groups=row.allowed_groups,
         balance_nano_usd=row.balance_nano_usd,
         balance_unlimited=bool(row.balance_unlimited),
+        hold_policy=row.hold_policy,
+        overdraft_nano_usd=row.overdraft_nano_usd,
         last_login_at=row.last_login_at,
         created_at=row.created_at,
         updated_at=row.updated_at,
@@ -95,6 +98,11 @@ async def get(tx: Tx, id: str, *, lock: bool = False) -> User:
     return _user(row)
 
 
+async def many(tx: Tx, ids: Collection[str]) -> Mapping[str, User]:
+    query = select(users).where(is_one_of(tx, users.c.id, ids))
+    return {row.id: _user(row) for row in await tx.execute(query)}
+
+
 async def plans_of(tx: Tx, ids: Collection[str]) -> Mapping[str, str]:
     """The ids of their plans; who is on none is left out."""
     query = select(users.c.id, users.c.plan_id).where(is_one_of(tx, users.c.id, ids), users.c.plan_id.is_not(None))
@@ -121,12 +129,14 @@ async def password_of(tx: Tx, name_or_email: str) -> tuple[User, str | None] | N
     return (_user(row), row.password_hash) if row else None
 
 
-async def page(tx: Tx, window: Window, *, username: str | None) -> Sequence[User]:
+async def page(tx: Tx, window: Window, *, username: str | None, containing: str | None = None) -> Sequence[User]:
     query = select(users).order_by(users.c.id.desc()).limit(window.limit + 1)
     if window.after:
         query = query.where(users.c.id < window.after)
     if username is not None:
         query = query.where(users.c.username == username)
+    if containing is not None:
+        query = query.where(contains(users.c.username, containing))
     return [_user(row) for row in await tx.execute(query)]
 
 

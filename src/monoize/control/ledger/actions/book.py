@@ -24,7 +24,7 @@ from monoize.control.identity.actions import balances
 from monoize.control.identity.model import SubAccount, UserBalance
 from monoize.control.ledger.errors import BalanceOutOfRange
 from monoize.control.ledger.model.chain import Head, birth, grown, row_mac, row_secret
-from monoize.control.ledger.model.entries import Entry, meta_text
+from monoize.control.ledger.model.entries import NOBODYS, Entry, OfAgent, meta_text
 from monoize.control.ledger.model.kinds import KINDS, KindName, fits
 from monoize.control.ledger.store import days, entries, heads
 from monoize.control.ledger.store.days import DayKey, Sum
@@ -91,6 +91,7 @@ class Book:
         key_id: str | None = None,
         on_key: bool = False,
         request_id: str | None = None,
+        of_agent: OfAgent = NOBODYS,
         meta: Mapping[str, Any],
     ) -> Entry:
         """One row on the user's account, or `on_key` on the key's sub-account."""
@@ -101,6 +102,7 @@ class Book:
             key_id=key_id,
             on_key=on_key,
             request_id=request_id,
+            of_agent=of_agent,
             meta_json=meta_text(meta),
         )
         return entries.entry(row)
@@ -114,6 +116,7 @@ class Book:
         key_id: str | None,
         on_key: bool,
         request_id: str | None,
+        of_agent: OfAgent,
         meta_json: str,
     ) -> dict[str, Any]:
         """What `post` does, for those who have no use for the row as a value."""
@@ -138,6 +141,8 @@ class Book:
             "created_at": self._now,
             "account_id": account_id,
             "account_seq": account.head.last_seq + 1,
+            "agent_id": of_agent.agent_id,
+            "agent_record_id": of_agent.agent_record_id,
         }
         row["row_mac"] = mac = row_mac(account.secret, row)
         account.head, account.balance, account.moved = grown(account.head, mac), after, True

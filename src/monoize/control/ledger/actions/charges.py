@@ -68,5 +68,6 @@ def _post(book: Book, charge: Charge) -> None:
         key_id=charge.api_key_id,
         on_key=on_key,
         request_id=charge.request_id,
+        of_agent=charge.of_agent,
         meta_json=charge.meta_json,
     )

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from monoize.contract.budgets import HoldPolicy
 from monoize.control.identity.actions import balances
 from monoize.control.identity.errors import NoSuchUser
 from monoize.control.identity.model import UserBalance
@@ -75,18 +76,32 @@ async def refund(change: Change, seal: Seal, entry_id: str, *, amount: int | Non
             key_id=original.api_key_id,
             on_key=payer is not None and payer.enabled,
             request_id=original.id,
+            of_agent=original.of_agent,
             meta=_meta(change, refunded_kind=original.kind, reason=reason),
         )
     _record(change, "balance.refund", posted, refunded=original.id, reason=reason, repeated=earlier is not None)
     return posted
 
 
-async def set_unlimited(change: Change, user_id: str, *, unlimited: bool) -> UserBalance:
-    """An unlimited balance still moves; it just refuses nothing."""
+async def set_limit(
+    change: Change,
+    user_id: str,
+    *,
+    unlimited: bool | None = None,
+    hold_policy: HoldPolicy | None = None,
+    overdraft: int = 0,
+) -> UserBalance:
+    """What a balance refuses; None leaves that as it is. An unlimited one still moves, it just refuses nothing."""
     await balances.lock(change.tx, user_ids=[user_id])
     await balances.get_user_balance(change.tx, user_id)
-    await balances.set_unlimited(change.tx, user_id, unlimited)
-    change.record("balance.set_limit", "user", user_id, unlimited=unlimited)
+    told: dict[str, Any] = {}
+    if unlimited is not None:
+        await balances.set_unlimited(change.tx, user_id, unlimited)
+        told["unlimited"] = unlimited
+    if hold_policy is not None:
+        await balances.set_hold_policy(change.tx, user_id, hold_policy, overdraft)
+        told |= {"hold_policy": hold_policy, "overdraft_nano_usd": str(overdraft)}
+    change.record("balance.set_limit", "user", user_id, **told)
     return await balances.get_user_balance(change.tx, user_id)
 
 

@@ -22,7 +22,7 @@ import structlog
 from monoize.base.errors import Unavailable
 from monoize.base.ids import id_text
 from monoize.contract.under_way import UnderWay
-from monoize.control.ledger.errors import TooManyStreams
+from monoize.control.edge.audience import Audience
 from monoize.control.ledger.model.requests import LoggedRequest
 from monoize.control.ledger.store import request_logs
 from monoize.infra.db import Database, Tx
@@ -36,10 +36,6 @@ ROWS_MOST: Final = 200
 UNDER_WAY_MOST: Final = 200
 WAITING_MOST: Final = 16
 """Events that a watcher has not taken."""
-STREAMS_MOST: Final = 5
-"""Of one caller."""
-ALL_STREAMS_MOST: Final = 500
-RETRY_AFTER_S: Final = 5
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -66,17 +62,12 @@ class Watcher:
     def __init__(self) -> None:
         self._events: deque[Event] = deque()
         self._told = asyncio.Event()
-        self.is_over = False
 
     def tell(self, event: Event) -> None:
         if len(self._events) >= WAITING_MOST:
             self._events.clear()
             self._events.append(Resync())
         self._events.append(event)
-        self._told.set()
-
-    def end(self) -> None:
-        self.is_over = True
         self._told.set()
 
     def taken(self) -> Sequence[Event]:
@@ -137,19 +128,13 @@ class LiveRequests:
         self._database = database
         self._under_way = under_way
         self._views: dict[str | None, _View] = {}
-        self._streams: dict[str, int] = {}
-        self._is_closed = False
+        self.audience = Audience()
 
     @contextlib.contextmanager
-    def watched(self, caller: str, user_id: str | None) -> Iterator[Watcher]:
-        """By `caller`, what is of this user, or of everybody."""
-        if self._streams.get(caller, 0) >= STREAMS_MOST or sum(self._streams.values()) >= ALL_STREAMS_MOST:
-            raise TooManyStreams(retry_after_s=RETRY_AFTER_S)
-        self._streams[caller] = self._streams.get(caller, 0) + 1
+    def watched(self, user_id: str | None) -> Iterator[Watcher]:
+        """What is of this user, or of everybody."""
         view = self._views.get(user_id) or self._views.setdefault(user_id, _View(user_id))
         watcher = Watcher()
-        if self._is_closed:
-            watcher.end()
         view.is_told_pending(self._under_way())
         watcher.tell(view.pending)
         view.watchers.append(watcher)
@@ -159,9 +144,6 @@ class LiveRequests:
             view.watchers.remove(watcher)
             if not view.watchers:
                 del self._views[user_id]
-            self._streams[caller] -= 1
-            if not self._streams[caller]:
-                del self._streams[caller]
 
     async def run(self) -> None:
         if not self._views:
@@ -178,13 +160,6 @@ class LiveRequests:
             log.warning("watchers_wait", problem=problem.message)
             for view in views:
                 view.has_missed = True
-
-    def close(self) -> None:
-        """The server stops, and does not wait for those who watch."""
-        self._is_closed = True
-        for view in self._views.values():
-            for watcher in view.watchers:
-                watcher.end()
 
 
 def _now_ms() -> int:

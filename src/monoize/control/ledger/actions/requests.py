@@ -24,6 +24,7 @@ from monoize.control.ledger.model.requests import (
     Tried,
     Upstream,
     bill_of,
+    decisions_of,
     has_answered,
     tried_of,
 )
@@ -57,6 +58,8 @@ async def explain(tx: Tx, seal: Seal, caller: Principal, request_id: str) -> Exp
         answered_by=_answered_by(record, tried, places) if sees_behind else None,
         bill=bill_of(record, entry, sees_behind=sees_behind),
         entry=entry,
+        agent_record_id=record.agent_record_id,
+        decisions=decisions_of(record),
     )
 
 

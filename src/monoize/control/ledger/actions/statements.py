@@ -1,7 +1,7 @@
 """What readers of the ledger get: rows newest first, as pages or all of them in a stream, and sums of each day."""
 
 import datetime as dt
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Final
 
 from monoize.control.edge.wire import Page, Window
@@ -64,3 +64,13 @@ async def sums_by_day(
 async def spent_with_key(tx: Tx, key_id: str, *, since: dt.date, until: dt.date) -> int:
     """What was charged for requests with one key, wherever it was taken from; `until` is the day after the last."""
     return -await days.of_key(tx, key_id, CHARGED_WITH_KEY, since=since, until=until)
+
+
+async def spent_with_keys(tx: Tx, key_ids: Collection[str], *, since: dt.date, until: dt.date) -> Mapping[str, int]:
+    """The same of several keys, without those with which nothing was charged."""
+    found = await days.of_keys(tx, key_ids, CHARGED_WITH_KEY, since=since, until=until)
+    return {key_id: -total for key_id, total in found.items()}
+
+
+async def find_entry(tx: Tx, entry_id: str) -> Entry | None:
+    return await entries.get(tx, entry_id)

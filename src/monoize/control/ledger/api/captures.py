@@ -2,19 +2,20 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from starlette.responses import Response
 
 from monoize.base.principal import Call
 from monoize.control.edge.caller import Mutation, mutates, requires
 from monoize.control.edge.here import HouseHere
+from monoize.control.edge.routers import Router
 from monoize.control.edge.windows import uuid_window
 from monoize.control.edge.wire import Page, Uuid, Window
 from monoize.control.ledger.actions import captures
 from monoize.control.ledger.model.captures import KeptCapture
 from monoize.control.ledger.services import ledger_of
 
-router = APIRouter(prefix="/captures", tags=["captures"])
+router = Router(prefix="/captures", tags=["captures"])
 
 
 @router.get("")

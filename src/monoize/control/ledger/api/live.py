@@ -1,30 +1,25 @@
 """/api/requests/stream: the request log as it grows, as server-sent events."""
 
-import asyncio
-import contextlib
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Final
 
 import msgspec
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
-from starlette.responses import Response, StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.responses import StreamingResponse
 
 from monoize.base.errors import Refusal
 from monoize.base.principal import Call
 from monoize.control.edge.caller import identify, requires
-from monoize.control.ledger.actions.live import Ended, Event, LiveRequests, Pending, Watcher
-from monoize.control.ledger.api.owners import Everybody, Whose, owner
+from monoize.control.edge.event_stream import COMMENT, COMMENT_EVERY_S, LASTS_S_MOST, STREAMED, EventStream, Say
+from monoize.control.edge.owners import Everybody, Whose, owner
+from monoize.control.edge.routers import Router
+from monoize.control.ledger.actions.live import Ended, Event, Pending
 from monoize.control.ledger.model.requests import LoggedRequest
 from monoize.control.ledger.services import ledger_of
 
-router = APIRouter(prefix="/requests", tags=["requests"])
-
-LASTS_S_MOST: Final = 3_600
-COMMENT_EVERY_S: Final = 15.0
-COMMENT: Final = b": still here\n\n"
+router = Router(prefix="/requests", tags=["requests"])
 
 _logged: Final = TypeAdapter(Sequence[LoggedRequest])
 _encoder: Final = msgspec.json.Encoder()
@@ -42,59 +37,10 @@ class StreamQuery(BaseModel):
     ] = LASTS_S_MOST
 
 
-class EventStream(Response):
-    media_type = "text/event-stream"
-
-    def __init__(
-        self,
-        live: LiveRequests,
-        caller: str,
-        user_id: str | None,
-        *,
-        for_s: float,
-        is_still_admitted: Callable[[], Awaitable[bool]],
-    ) -> None:
-        super().__init__(headers={"cache-control": "no-store", "x-accel-buffering": "no"})
-        del self.headers["content-length"]
-        self._live = live
-        self._caller = caller
-        self._user_id = user_id
-        self._for_s = for_s
-        self._is_still_admitted = is_still_admitted
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with self._live.watched(self._caller, self._user_id) as watcher:
-            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-            async with asyncio.TaskGroup() as together:
-                leaving = together.create_task(_until_left(receive, watcher))
-                await self._tell(watcher, send)
-                leaving.cancel()
-            # Whoever has left hears nothing of it.
-            with contextlib.suppress(OSError):
-                await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-    async def _tell(self, watcher: Watcher, send: Send) -> None:
-        ends_s = time.monotonic() + self._for_s
-        comments_s = time.monotonic() + COMMENT_EVERY_S
-        while True:
-            for event in watcher.taken():
-                await send({"type": "http.response.body", "body": _frame(event), "more_body": True})
-            now_s = time.monotonic()
-            if watcher.is_over or now_s >= ends_s:
-                return
-            if now_s >= comments_s:
-                # A stream outlives what its caller may do; so that is asked again and again.
-                if not await self._is_still_admitted():
-                    return
-                await send({"type": "http.response.body", "body": COMMENT, "more_body": True})
-                comments_s = now_s + COMMENT_EVERY_S
-            await watcher.until_told(min(ends_s, comments_s) - now_s)
-
-
 @router.get(
     "/stream",
     response_class=StreamingResponse,
-    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+    responses=STREAMED,
 )
 async def stream_requests(
     request: Request, call: Annotated[Call, requires("self")], query: Annotated[StreamQuery, Query()]
@@ -111,16 +57,26 @@ async def stream_requests(
         except Refusal:
             return False
 
+    async def tell(say: Say) -> None:
+        with live.watched(user_id) as watcher:
+            ends_s = time.monotonic() + query.for_s
+            comments_s = time.monotonic() + COMMENT_EVERY_S
+            while True:
+                for event in watcher.taken():
+                    await say(_frame(event))
+                now_s = time.monotonic()
+                if now_s >= ends_s:
+                    return
+                if now_s >= comments_s:
+                    if not await is_still_admitted():
+                        return
+                    await say(COMMENT)
+                    comments_s = now_s + COMMENT_EVERY_S
+                await watcher.until_told(min(ends_s, comments_s) - now_s)
+
     user_id = whose(call)
-    caller = f"{call.principal.kind}:{call.principal.id}"
     live = ledger_of(request).live
-    return EventStream(live, caller, user_id, for_s=query.for_s, is_still_admitted=is_still_admitted)
-
-
-async def _until_left(receive: Receive, watcher: Watcher) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    watcher.end()
+    return EventStream(tell, live.audience, call.principal)
 
 
 def _frame(event: Event) -> bytes:

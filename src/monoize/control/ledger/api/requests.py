@@ -2,16 +2,17 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from monoize.base.principal import Call
 from monoize.control.edge.caller import requires
 from monoize.control.edge.here import HouseHere
+from monoize.control.edge.owners import Everybody, Whose, owner
+from monoize.control.edge.routers import Router
 from monoize.control.edge.windows import moment_window
 from monoize.control.edge.wire import PAGE_MOST, STORABLE, Instant, Page, Uuid
 from monoize.control.ledger.actions import requests
-from monoize.control.ledger.api.owners import Everybody, Whose, owner
 from monoize.control.ledger.model.entries import REQUEST_ID_CHARS_MOST
 from monoize.control.ledger.model.requests import (
     MODEL_CHARS_MOST,
@@ -21,7 +22,7 @@ from monoize.control.ledger.model.requests import (
     Status,
 )
 
-router = APIRouter(prefix="/requests", tags=["requests"])
+router = Router(prefix="/requests", tags=["requests"])
 
 RequestId = Annotated[str, Field(min_length=1, max_length=REQUEST_ID_CHARS_MOST), STORABLE]
 Model = Annotated[str, Field(min_length=1, max_length=MODEL_CHARS_MOST), STORABLE]
@@ -46,7 +47,7 @@ class RequestQuery(BaseModel):
 
 @router.get("")
 async def list_requests(
-    house: HouseHere, call: Annotated[Call, requires("self")], query: Annotated[RequestQuery, Query()]
+    house: HouseHere, call: Annotated[Call, requires("self.read")], query: Annotated[RequestQuery, Query()]
 ) -> Page[LoggedRequest]:
     """Newest first."""
     wanted = RequestFilter(
@@ -65,7 +66,7 @@ async def list_requests(
 
 @router.get("/{request_id}")
 async def explain(
-    request_id: Annotated[RequestId, Path()], house: HouseHere, call: Annotated[Call, requires("self")]
+    request_id: Annotated[RequestId, Path()], house: HouseHere, call: Annotated[Call, requires("self.read")]
 ) -> Explanation:
     """One request by the id that its answer carried: who tried to answer it, and how its charge came about."""
     async with house.database.read() as tx:

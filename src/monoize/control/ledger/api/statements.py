@@ -7,23 +7,25 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from starlette.responses import StreamingResponse
 
 from monoize.base.clock import utc_now
 from monoize.base.money import usd_of_nano
 from monoize.base.principal import Call
 from monoize.control.edge.caller import requires
+from monoize.control.edge.csv_cells import plain
 from monoize.control.edge.here import HouseHere
+from monoize.control.edge.owners import Everybody, Whose, one_owner, owner
+from monoize.control.edge.routers import Router
 from monoize.control.edge.windows import uuid_window
 from monoize.control.edge.wire import Instant, Page, Uuid, Window
 from monoize.control.ledger.actions import statements, verification
 from monoize.control.ledger.actions.verification import Verification
-from monoize.control.ledger.api.owners import Everybody, Whose, one_owner, owner
 from monoize.control.ledger.model.entries import DaySums, Entry, EntryFilter
 from monoize.control.ledger.model.kinds import KindName
 
-router = APIRouter(prefix="/ledger", tags=["ledger"])
+router = Router(prefix="/ledger", tags=["ledger"])
 
 _SUMMARY_DAYS: Final = 30
 _CURSOR_CHARS_MOST: Final = 2000
@@ -38,21 +40,33 @@ _CSV_COLUMNS: Final = (
     "delta_usd",
     "balance_after_usd",
     "meta",
+    "agent_id",
+    "agent_record_id",
 )
-# What a spreadsheet takes for the beginning of a formula, or skips before it looks for one.
-_FORMULA_BEGINS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", " ")
 
 
 def wanted_entries(
-    call: Annotated[Call, requires("self")],
+    call: Annotated[Call, requires("self.read")],
     user_id: Whose = None,
     everybody: Everybody = False,
     key_id: Uuid | None = None,
     kind: KindName | None = None,
+    agent_id: Annotated[Uuid | None, Query(description="Only of requests of this agent.")] = None,
+    agent_record_id: Annotated[
+        Uuid | None, Query(description="Only of requests of agents that this record governed.")
+    ] = None,
     since: Instant | None = None,
     until: Instant | None = None,
 ) -> EntryFilter:
-    return EntryFilter(owner(call, user_id, everybody=everybody), key_id, kind, since, until)
+    return EntryFilter(
+        user_id=owner(call, user_id, everybody=everybody),
+        api_key_id=key_id,
+        kind=kind,
+        agent_id=agent_id,
+        agent_record_id=agent_record_id,
+        since=since,
+        until=until,
+    )
 
 
 Wanted = Annotated[EntryFilter, Depends(wanted_entries)]
@@ -81,7 +95,7 @@ async def export_entries(house: HouseHere, wanted: Wanted) -> StreamingResponse:
 @router.get("/days")
 async def sums_by_day(
     house: HouseHere,
-    call: Annotated[Call, requires("self")],
+    call: Annotated[Call, requires("self.read")],
     user_id: Whose = None,
     key_id: Uuid | None = None,
     since: Annotated[
@@ -132,9 +146,6 @@ def _cells(entry: Entry) -> Sequence[str]:
         usd_of_nano(entry.delta_nano_usd),
         "" if after is None else usd_of_nano(after),
         plain(json.dumps(entry.meta, ensure_ascii=False)),
+        plain(entry.agent_id or ""),
+        plain(entry.agent_record_id or ""),
     )
-
-
-def plain(text: str) -> str:
-    """The text as a cell that no spreadsheet runs as a formula."""
-    return f"'{text}" if text.startswith(_FORMULA_BEGINS) else text

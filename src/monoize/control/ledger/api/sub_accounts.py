@@ -2,19 +2,19 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter
 from starlette.responses import Response
 
 from monoize.base.principal import Call
 from monoize.control.edge.caller import Mutation, mutates, requires
 from monoize.control.edge.here import HouseHere
+from monoize.control.edge.routers import Router
 from monoize.control.edge.wire import Uuid, Wire
 from monoize.control.identity.model import SubAccount
 from monoize.control.ledger.actions import sub_accounts
 from monoize.control.ledger.api.wire import BalanceNano, PositiveNano, Reason
 from monoize.control.ledger.model.entries import SubAccountMove
 
-router = APIRouter(prefix="/ledger", tags=["ledger"])
+router = Router(prefix="/ledger", tags=["ledger"])
 
 
 class SubAccountSwitch(Wire):

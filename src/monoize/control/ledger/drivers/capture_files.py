@@ -27,7 +27,7 @@ class CaptureFiles:
         return await asyncio.to_thread(self._page, after, most)
 
     async def read(self, request_id: str) -> bytes | None:
-        return await asyncio.to_thread(self._read, request_id)
+        return await asyncio.to_thread(self.content, request_id)
 
     async def is_there(self, request_id: str) -> bool:
         return await asyncio.to_thread(self._path(request_id).exists)
@@ -38,7 +38,8 @@ class CaptureFiles:
     def _path(self, request_id: str) -> Path:
         return self._folder / f"{request_id}{SUFFIX}"
 
-    def _read(self, request_id: str) -> bytes | None:
+    def content(self, request_id: str) -> bytes | None:
+        """For whoever runs in a thread already."""
         try:
             return self._path(request_id).read_bytes()
         except FileNotFoundError:

@@ -18,6 +18,7 @@ import msgspec
 
 from monoize.infra.sealed import Seal
 
+_agents_of: Final = operator.itemgetter("agent_id", "agent_record_id")
 _facts_of: Final = operator.itemgetter(
     "id", "account_id", "account_seq", "user_id", "api_key_id", "kind", "request_id", "meta_json"
 )
@@ -47,7 +48,10 @@ def row_mac(secret: bytes, row: Mapping[str, Any]) -> str:
     """Over every column of the row; amounts as the text that stands in the database."""
     after = row["balance_after_nano_usd"]
     amounts = str(row["delta_nano_usd"]), None if after is None else str(after)
-    facts = *_facts_of(row), *amounts, _moment_text(row["created_at"])
+    facts: tuple[str | None, ...] = (*_facts_of(row), *amounts, _moment_text(row["created_at"]))
+    # Rows are older than these columns, and say nothing in them.
+    if any(agents := _agents_of(row)):
+        facts += agents
     return hashlib.blake2b(msgspec.json.encode(facts), key=secret, digest_size=32).hexdigest()
 
 

@@ -5,7 +5,7 @@ import datetime as dt
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from monoize.base.money import NANO_USD_BOUND
 from monoize.control.edge.wire import NanoUsd, storable
@@ -19,6 +19,16 @@ _ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-
 _encoder: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
 
 Account = Literal["user", "sub_account"]
+
+
+class OfAgent(NamedTuple):
+    """Whose request it was, where an agent's: the agent on a machine, and the record that governed it."""
+
+    agent_id: str | None = None
+    agent_record_id: str | None = None
+
+
+NOBODYS: Final = OfAgent()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -35,6 +45,12 @@ class Entry:
     balance_after_nano_usd: NanoUsd | None
     meta: Mapping[str, Any]
     created_at: dt.datetime
+    agent_id: str | None = None
+    agent_record_id: str | None = None
+
+    @property
+    def of_agent(self) -> OfAgent:
+        return OfAgent(self.agent_id, self.agent_record_id)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -44,6 +60,8 @@ class EntryFilter:
     user_id: str | None = None
     api_key_id: str | None = None
     kind: KindName | None = None
+    agent_id: str | None = None
+    agent_record_id: str | None = None
     since: dt.datetime | None = None
     until: dt.datetime | None = None
 
@@ -85,6 +103,7 @@ class Charge:
     amount_nano_usd: int
     api_key_id: str | None = None
     kind: ChargeKind = "request_charge"
+    of_agent: OfAgent = NOBODYS
     meta: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     meta_json: str = dataclasses.field(init=False, compare=False)
 

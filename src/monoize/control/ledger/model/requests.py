@@ -13,9 +13,11 @@ import msgspec
 
 from monoize.base.cost.breakdown import Breakdown
 from monoize.base.cost.costing import Costing, Item, Line, Unit
+from monoize.base.cost.markup import Markup
 from monoize.base.cost.price import Kind
 from monoize.base.cost.sheet import CostBook, CostWarning, Flag
 from monoize.base.money import Multiplier, charge_of, decimal_text, usd_of_nano
+from monoize.contract.gates import decision
 from monoize.control.edge.wire import NanoUsd
 from monoize.control.ledger.model.entries import Entry
 
@@ -47,6 +49,29 @@ _SHOWN: Final[Mapping[Unit, _Shown]] = {
     "nano_neuron": _Shown("neuron", 9, 1_000, "thousand neurons"),
     "unit": _Shown("unit", 0, 1, "unit"),
 }
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RecordedRequest:
+    """What is known of a request afterwards. One that was denied has neither tokens nor a charge."""
+
+    request_id: str
+    user_id: str
+    at: dt.datetime
+    model: str
+    input_tokens: int
+    output_tokens: int | None
+    charge_nano_usd: int | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class AgentErrors:
+    """So many requests of agents of one record failed in the same way at the same model."""
+
+    agent_record_id: str
+    error_code: str | None
+    model: str
+    count: int
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -89,6 +114,8 @@ class RequestRecord:
     error_message: str | None
     tried_json: str
     breakdown_json: str | None
+    agent_record_id: str | None
+    decisions_json: str | None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -130,7 +157,7 @@ class Attempt:
 class PriceLine:
     """(quantity - free) × rate × multipliers, rounded once; an amount that is null is not known."""
 
-    item: Item
+    item: Item | Literal["markup"]
     quantity: str
     free: str
     unit: str
@@ -143,11 +170,12 @@ class PriceLine:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Behind:
-    """What a request cost us: cost × multiplier is the charge. A cost that is null is not known."""
+    """What a request cost us: cost × multiplier and markup are the charge. A cost that is null is not known."""
 
     cost_nano_usd: NanoUsd | None
     cost_usd: str | None
     multiplier: str | None
+    markup_nano_usd: NanoUsd | None
     book: CostBook | None
     price_id: str | None
 
@@ -168,8 +196,23 @@ class Bill:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class ShownDecision:
+    """What a gate said, in the order in which they were asked; `numbers` and `allowed` are what it compared."""
+
+    gate: str
+    rule_id: str
+    verdict: str
+    code: str | None
+    numbers: Mapping[str, int]
+    allowed: Sequence[str]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Explanation:
-    """One request explained. `attempts` are in order, and null where they cannot be read."""
+    """One request explained. `attempts` are in order, and null where they cannot be read.
+
+    `decisions` are of the gates that it passed or did not, where an agent's record governs its key.
+    """
 
     request: LoggedRequest
     username: str | None
@@ -179,6 +222,8 @@ class Explanation:
     answered_by: Upstream | None
     bill: Bill
     entry: Entry | None
+    agent_record_id: str | None
+    decisions: Sequence[ShownDecision]
 
 
 class Tried(msgspec.Struct, frozen=True):
@@ -217,41 +262,50 @@ def has_answered(record: RequestRecord, tried: Sequence[Tried] | None) -> bool:
 
 
 def bill_of(record: RequestRecord, entry: Entry | None, *, sees_behind: bool) -> Bill:
-    costing, charge = _costing(record), record.request.charge_nano_usd
+    breakdown, charge = _breakdown(record), record.request.charge_nano_usd
+    costing, markup = (breakdown.costing, breakdown.markup) if breakdown else (None, None)
     return Bill(
         lines_of="cost" if sees_behind else "charge",
-        lines=_lines(costing, charge, record.multiplier, sees_behind=sees_behind),
+        lines=_lines(costing, charge, record.multiplier, markup, sees_behind=sees_behind),
         kind=costing.kind if costing else None,
         flags=sorted(costing.flags) if costing else (),
         warnings=costing.warnings if costing else (),
         charge_nano_usd=charge,
         charge_usd=_usd(charge),
         is_estimated=_is_estimated(charge, entry),
-        behind=_behind(record, costing) if sees_behind else None,
+        behind=_behind(record, costing, markup) if sees_behind else None,
     )
 
 
-def _behind(record: RequestRecord, costing: Costing | None) -> Behind:
+def _behind(record: RequestRecord, costing: Costing | None, markup: Markup | None) -> Behind:
     cost = costing.total_nano if costing else None
     return Behind(
         cost_nano_usd=cost,
         cost_usd=_usd(cost),
         multiplier=record.multiplier,
+        markup_nano_usd=markup.nano if markup else None,
         book=costing.book if costing else None,
         price_id=costing.price_id if costing else None,
     )
 
 
-def _costing(record: RequestRecord) -> Costing | None:
+def _breakdown(record: RequestRecord) -> Breakdown | None:
     """None when there is none, or one that does not agree with itself."""
     content = (record.breakdown_json or "").encode()
     if content in (b"", _NO_BREAKDOWN):
         return None
     try:
         document: Any = msgspec.json.decode(content)
-        return Breakdown.of_json(document).costing
+        return Breakdown.of_json(document)
     except (ValueError, RecursionError):
         return None
+
+
+def decisions_of(record: RequestRecord) -> Sequence[ShownDecision]:
+    return [
+        ShownDecision(each.gate, each.rule_id, each.verdict, each.code, each.numbers, each.allowed)
+        for each in decision.read(record.decisions_json)
+    ]
 
 
 def _is_estimated(charge: int | None, entry: Entry | None) -> bool | None:
@@ -262,18 +316,25 @@ def _is_estimated(charge: int | None, entry: Entry | None) -> bool | None:
 
 
 def _lines(
-    costing: Costing | None, charge: int | None, multiplier: str | None, *, sees_behind: bool
+    costing: Costing | None,
+    charge: int | None,
+    multiplier: str | None,
+    markup: Markup | None,
+    *,
+    sees_behind: bool,
 ) -> Sequence[PriceLine] | None:
     if costing is None:
         return None
     if sees_behind:
         return [_line(line, MULTIPLIER_ONE, line.nano) for line in costing.lines]
     factor = _factor(multiplier)
-    if factor is None or costing.total_nano is None or charge_of(costing.total_nano, factor) != charge:
+    of_costs = None if charge is None else charge - (markup.nano if markup else 0)
+    if factor is None or costing.total_nano is None or charge_of(costing.total_nano, factor) != of_costs:
         # Charged was something else, such as all that was held: no rate tells how it came about.
         return [_line(line, None, None) for line in costing.lines]
     amounts = _charged(costing.lines, factor)
-    return [_line(line, factor, nano) for line, nano in zip(costing.lines, amounts, strict=True)]
+    lines = [_line(line, factor, nano) for line, nano in zip(costing.lines, amounts, strict=True)]
+    return [*lines, _markup_line(markup)] if markup else lines
 
 
 def _factor(multiplier: str | None) -> Multiplier | None:
@@ -306,6 +367,21 @@ def _line(line: Line, factor: Multiplier | None, nano: int | None) -> PriceLine:
         multipliers=[decimal_text(basis_points, _BASIS_POINT_DECIMALS) for basis_points in line.multipliers_bp],
         amount_nano_usd=nano,
         amount_usd=_usd(nano),
+    )
+
+
+def _markup_line(markup: Markup) -> PriceLine:
+    """So many basis points, of what the lines before it come to."""
+    return PriceLine(
+        item="markup",
+        quantity=str(markup.bp),
+        free="0",
+        unit="basis point",
+        rate_usd=None,
+        rate_per="basis point",
+        multipliers=[],
+        amount_nano_usd=markup.nano,
+        amount_usd=_usd(markup.nano),
     )
 
 

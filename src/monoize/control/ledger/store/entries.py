@@ -29,6 +29,8 @@ def entry(row: Mapping[str, Any]) -> Entry:
         balance_after_nano_usd=row["balance_after_nano_usd"],
         meta=json.loads(row["meta_json"]),
         created_at=row["created_at"],
+        agent_id=row["agent_id"],
+        agent_record_id=row["agent_record_id"],
     )
 
 
@@ -70,6 +72,8 @@ async def page(tx: Tx, window: Window, wanted: EntryFilter) -> Sequence[Entry]:
         (_columns.user_id, wanted.user_id),
         (_columns.api_key_id, wanted.api_key_id),
         (_columns.kind, wanted.kind),
+        (_columns.agent_id, wanted.agent_id),
+        (_columns.agent_record_id, wanted.agent_record_id),
     ):
         if value is not None:
             query = query.where(column == value)

@@ -5,11 +5,17 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 
 from monoize.contract.events import Charged
 from monoize.control.edge.wire import Window
-from monoize.control.ledger.model.requests import LoggedRequest, RequestFilter, RequestRecord
+from monoize.control.ledger.model.requests import (
+    AgentErrors,
+    LoggedRequest,
+    RecordedRequest,
+    RequestFilter,
+    RequestRecord,
+)
 from monoize.control.ledger.tables import request_logs
 from monoize.infra.bulk import insert_many, is_one_of
 from monoize.infra.db import Tx
@@ -140,7 +146,51 @@ async def newest(tx: Tx, request_id: str, *, user_id: str | None) -> RequestReco
         error_message=row["error_message"],
         tried_json=row["tried_providers_json"],
         breakdown_json=row["billing_breakdown_json"],
+        agent_record_id=row["agent_record_id"],
+        decisions_json=row["decisions_json"],
     )
+
+
+async def decided(
+    tx: Tx, saying: str, *, record_id: str | None, since: dt.datetime, until: dt.datetime, most: int
+) -> Sequence[tuple[str, int, str]]:
+    """(record, moment in milliseconds, decisions) of requests whose decisions have these words in them."""
+    query = (
+        select(_columns.agent_record_id, _columns.created_at_unix_ms, _columns.decisions_json)
+        .where(
+            _columns.created_at_unix_ms >= _next_ms(since),
+            _columns.created_at_unix_ms < _next_ms(until),
+            _columns.agent_record_id.is_not(None) if record_id is None else _columns.agent_record_id == record_id,
+            _columns.decisions_json.contains(saying, autoescape=True),
+        )
+        .order_by(*_newest_first)
+        .limit(most)
+    )
+    rows = await tx.execute(query)
+    return [(row.agent_record_id, row.created_at_unix_ms, row.decisions_json) for row in rows]
+
+
+async def recorded(
+    tx: Tx, record_id: str, *, since: dt.datetime, until: dt.datetime, most: int
+) -> Sequence[RecordedRequest]:
+    at_ms = _columns.created_at_unix_ms
+    wanted = _columns.agent_record_id == record_id, at_ms >= _next_ms(since), at_ms < _next_ms(until)
+    # Calls of tools are judged by other gates.
+    of_model = _columns.request_kind.is_(None) | (_columns.request_kind != "mcp")
+    query = select(request_logs).where(*wanted, of_model).order_by(*_newest_first).limit(most)
+    return [
+        RecordedRequest(
+            request_id=row.request_id or row.id,
+            user_id=row.user_id,
+            at=row.created_at,
+            model=row.model,
+            # Those that came from a cache are among them.
+            input_tokens=row.input_tokens or 0,
+            output_tokens=row.output_tokens,
+            charge_nano_usd=row.charge_nano_usd if row.output_tokens is not None else None,
+        )
+        for row in await tx.execute(query)
+    ]
 
 
 def _request(row: Mapping[Any, Any]) -> LoggedRequest:
@@ -152,3 +202,38 @@ def _request(row: Mapping[Any, Any]) -> LoggedRequest:
 def _next_ms(moment: dt.datetime) -> int:
     """The first whole millisecond that is not before it."""
     return -((_EPOCH - moment) // _MILLISECOND)
+
+
+async def refusals_of_agents(tx: Tx, since: dt.datetime, codes: Sequence[str], most: int) -> Sequence[AgentErrors]:
+    count = func.count().label("count")
+    alike = _columns.agent_record_id, _columns.error_code
+    refused = _columns.error_code.in_(codes), _columns.created_at_unix_ms >= (since - _EPOCH) // _MILLISECOND
+    query = (
+        select(*alike, func.min(_columns.model).label("model"), count)
+        .where(*refused, _columns.agent_record_id.is_not(None))
+        .group_by(*alike)
+        .limit(most)
+    )
+    return [
+        AgentErrors(row.agent_record_id, row.error_code, row.model, row._mapping["count"])
+        for row in await tx.execute(query)
+    ]
+
+
+async def errors_of_agents(tx: Tx, since: dt.datetime, most: int) -> Sequence[AgentErrors]:
+    count = func.count().label("count")
+    alike = _columns.agent_record_id, _columns.error_code, _columns.model
+    failed = _columns.status == "error", _columns.created_at_unix_ms >= (since - _EPOCH) // _MILLISECOND
+    # As decisions are written: without a space.
+    was_sent = or_(_columns.decisions_json.is_(None), _columns.decisions_json.not_like('%"verdict":"deny"%'))
+    query = (
+        select(*alike, count)
+        .where(*failed, _columns.agent_record_id.is_not(None), was_sent)
+        .group_by(*alike)
+        .order_by(count.desc())
+        .limit(most)
+    )
+    return [
+        AgentErrors(row.agent_record_id, row.error_code, row.model, row._mapping["count"])
+        for row in await tx.execute(query)
+    ]

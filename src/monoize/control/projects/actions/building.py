@@ -6,7 +6,6 @@ is told in its log; the service keeps running what it runs.
 """
 
 import asyncio
-import contextlib
 import datetime as dt
 import shutil
 from collections.abc import Awaitable, Callable
@@ -21,6 +20,7 @@ from monoize.base.ids import new_id
 from monoize.base.principal import SYSTEM, Call
 from monoize.control.edge.house import House
 from monoize.control.projects.actions import deployments as deploying
+from monoize.control.projects.actions.bell import EntryBell
 from monoize.control.projects.actions.builds import credential_place
 from monoize.control.projects.actions.leases import LEASE, Lease, LeaseLost, kept_alive
 from monoize.control.projects.actions.lockdown import standing
@@ -34,12 +34,11 @@ from monoize.control.projects.drivers.git import GitFailed
 from monoize.control.projects.model import builds as rules
 from monoize.control.projects.model.builds import Build, BuildStatus
 from monoize.control.projects.store import builds, operation_lines, sources
-from monoize.infra.audit_log import Entry
 from monoize.infra.docker import DockerError
 
 log = structlog.get_logger(__name__)
 
-POLLED_EVERY_S: Final = 2.0
+LOOKS_EVERY_S: Final = 10.0
 
 
 class _GivenUp(Exception):
@@ -47,7 +46,7 @@ class _GivenUp(Exception):
 
 
 class Builder:
-    """One builder. `changed` wakes it up; the clock does so as well."""
+    """One builder. Its bell wakes it up; the clock does so as well."""
 
     def __init__(self, house: House, engine: Engine, lease: Lease = LEASE) -> None:
         self._house = house
@@ -55,18 +54,13 @@ class Builder:
         self._engine = engine
         self._lease = lease
         self._owner = new_id()
-        self._wake = asyncio.Event()
+        # A push is written down with its project.
+        self.bell = EntryBell("build", "project", "lockdown")
         self._folder = house.settings.data_dir / "builds"
-
-    async def changed(self, _entry: Entry) -> None:
-        self._wake.set()
 
     async def run(self) -> None:
         """Wait until there may be something to do, and do all of it."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(POLLED_EVERY_S):
-                await self._wake.wait()
-        self._wake.clear()
+        await self.bell.heard(LOOKS_EVERY_S)
         await self.drain()
 
     async def drain(self) -> None:
@@ -134,6 +128,7 @@ class Builder:
             image=image,
             labels=self._engine.ours.of_build(build),
             build_args=build.build_args,
+            memory_mb=self._house.settings.build_memory_mb,
             said=speaking.say,
         )
         return commit, image, image_id

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import dataclasses
 import datetime as dt
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, Protocol
 
@@ -17,9 +18,11 @@ from monoize.base.canonical import canonical_hash
 from monoize.base.clock import utc_now
 from monoize.base.errors import Refusal
 from monoize.control.edge.house import House
-from monoize.control.projects.actions import effective, ports, registries
+from monoize.control.projects.actions import effective, ports, registries, starting
 from monoize.control.projects.actions.operation_log import Voice
 from monoize.control.projects.actions.plans import plan_of
+from monoize.control.projects.drivers import host_ports
+from monoize.control.projects.drivers.container_spec import LOOPBACK
 from monoize.control.projects.drivers.engine import Engine
 from monoize.control.projects.errors import NotSwitched
 from monoize.control.projects.model import config as configs
@@ -35,11 +38,14 @@ from monoize.infra.docker import EngineRefused
 
 PROBE_EVERY_S: Final = 0.25
 SOAK_EVERY_S: Final = 1.0
+FINISHING_S_MOST: Final = 30.0
+"""How long requests get that a release is answering when another one has taken its place."""
+
+_FINISHED_EVERY_S: Final = 0.25
 HOOK_S_MOST: Final = 1_200.0
 LOG_TAIL_LINES: Final = 30
 _THROUGH_S: Final = 10.0
 _HOOK_EXTRA_S: Final = 60.0
-LOOPBACK: Final = "127.0.0.1"
 # What nginx answers itself when nobody behind it does.
 _NOBODY_BEHIND: Final = frozenset({502, 503, 504})
 
@@ -149,7 +155,7 @@ async def start(means: Means, deployment: Deployment, voice: Voice) -> Values:
         await means.engine.pin(release.image_id, *means.engine.ours.pin(release))
         await _run_hook(means, deployment, release, plan, voice)
         await _make_room(means, deployment, plan, voice)
-        await means.engine.start_release(plan)
+        await starting.start(means.house, means.engine, plan, voice.say)
     return {}
 
 
@@ -208,7 +214,7 @@ async def probe(means: Means, deployment: Deployment) -> Values:
 async def switch(means: Means, deployment: Deployment) -> Values:
     """Requests go to the new release, proven; from now on it is the one that serves."""
     _, plan = await _planned(means, deployment.release_id)
-    members = _members(await means.engine.release_instances(plan.service_id, plan.release_id))
+    members = starting.members(await means.engine.release_instances(plan.service_id, plan.release_id))
     try:
         generation = await means.proxy.switch(plan.service_id, members)
     except NotSwitched as problem:
@@ -266,6 +272,8 @@ async def undo(means: Means, deployment: Deployment, voice: Voice) -> None:
             async with means.house.database.write() as tx:
                 await deployments.serve_with(tx, deployment.service_id, previous_id)
     if deployment.release_id is not None and deployment.release_id != previous_id:
+        if deployment.status == "draining" and previous_id is not None:
+            await _let_finish(means, deployment.service_id, deployment.release_id)
         await means.engine.remove_release(deployment.service_id, deployment.release_id)
         async with means.house.database.write() as tx:
             await ports.give_back(tx, deployment.release_id)
@@ -285,8 +293,10 @@ async def _restored(means: Means, deployment: Deployment, previous_id: int, voic
         if deployment.release_id is not None:
             await means.engine.stop_release(service.id, deployment.release_id, grace_s=0)
         _, plan = await _planned(means, previous_id)
-        instances = await means.engine.start_release(plan)
-    return _members(instances)
+        members = await starting.start(means.house, means.engine, plan, voice.say)
+        await means.proxy.switch(service.id, members)
+        return members
+    return starting.members(instances)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -344,12 +354,27 @@ async def _remove_others(means: Means, service_id: int, release_id: int) -> None
         if instance.release_id not in (None, release_id)
     }
     for other in sorted(id for id in others if id is not None):
-        async with means.house.database.read() as tx:
-            grace_s = await releases.stop_grace_s(tx, other)
-        await means.engine.stop_release(service_id, other, grace_s=grace_s)
+        await _let_finish(means, service_id, other)
         await means.engine.remove_release(service_id, other)
         async with means.house.database.write() as tx:
             await ports.give_back(tx, other)
+
+
+async def _let_finish(means: Means, service_id: int, release_id: int) -> None:
+    """It stops once nobody waits for an answer of it; what never ends, such as a WebSocket, is cut off then.
+
+    nginx leads nobody new there by now, so the connections that there are can only become fewer.
+    """
+    instances = await means.engine.release_instances(service_id, release_id)
+    shown = [port for one in instances for port in one.ports.values()]
+    until = time.monotonic() + FINISHING_S_MOST
+    while await asyncio.to_thread(host_ports.are_in_use, shown):
+        if time.monotonic() > until:
+            break
+        await asyncio.sleep(_FINISHED_EVERY_S)
+    async with means.house.database.read() as tx:
+        grace_s = await releases.stop_grace_s(tx, release_id)
+    await means.engine.stop_release(service_id, release_id, grace_s=grace_s)
 
 
 async def _prune(means: Means, service_id: int, *, ended: int | None = None) -> None:
@@ -376,15 +401,6 @@ async def _planned(means: Means, release_id: int | None) -> tuple[Release, Relea
             return await releases.get(tx, release_id), await plan_of(tx, means.house.seal, release_id)
     except Refusal as refusal:
         raise Failed(Failure(refusal.code, refusal.message)) from refusal
-
-
-def _members(instances: Sequence[Instance]) -> Sequence[Member]:
-    return [
-        Member(container, LOOPBACK, host)
-        for instance in instances
-        if instance.running
-        for container, host in sorted(instance.ports.items())
-    ]
 
 
 def _told(probe: Probe) -> dict[str, Any]:

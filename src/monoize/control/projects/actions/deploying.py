@@ -18,6 +18,7 @@ from monoize.base.errors import Refusal
 from monoize.base.ids import new_id
 from monoize.base.principal import SYSTEM, Call
 from monoize.control.projects.actions import deploy_steps as steps
+from monoize.control.projects.actions.bell import EntryBell
 from monoize.control.projects.actions.deploy_steps import Failed, Means
 from monoize.control.projects.actions.leases import LEASE, Lease, LeaseLost, kept_alive
 from monoize.control.projects.actions.lockdown import refuse_in_lockdown
@@ -25,13 +26,12 @@ from monoize.control.projects.actions.operation_log import Voice, voice
 from monoize.control.projects.model import deployments as rules
 from monoize.control.projects.model.deployments import Deployment, Failure, Status, Step
 from monoize.control.projects.store import deployments, operation_lines
-from monoize.infra.audit_log import Entry
 from monoize.infra.docker import DockerError
 
 log = structlog.get_logger(__name__)
 
 LINES_MOST: Final = 5_000
-POLLED_EVERY_S: Final = 2.0
+LOOKS_EVERY_S: Final = 15.0
 _NEXT: Final[dict[Step, Status]] = {
     Step.BEGIN: "pulling",
     Step.PULL: "starting",
@@ -51,26 +51,20 @@ class _Interrupted(Exception):
 
 
 class Deployer:
-    """One worker. `changed` wakes it up; the clock does so as well."""
+    """One worker. Its bell wakes it up; so does the time when something is due."""
 
     def __init__(self, means: Means, lease: Lease = LEASE) -> None:
         self._means = means
         self._database = means.house.database
         self._lease = lease
         self._owner = new_id()
-        self._wake = asyncio.Event()
-
-    async def changed(self, _entry: Entry) -> None:
-        self._wake.set()
+        # Whatever leads to a deployment.
+        self.bell = EntryBell("deployment", "service", "build")
+        self._next_at: dt.datetime | None = utc_now()
 
     async def run(self) -> None:
         """Wait until there may be something to do, and do all of it."""
-        try:
-            async with asyncio.timeout(POLLED_EVERY_S):
-                await self._wake.wait()
-        except TimeoutError:
-            pass
-        self._wake.clear()
+        await self.bell.heard_by(self._next_at, LOOKS_EVERY_S)
         await self.drain()
 
     async def drain(self) -> None:
@@ -79,8 +73,9 @@ class Deployer:
 
     async def _claim(self) -> Deployment | None:
         async with self._database.read() as tx:
-            if not await deployments.is_any_due(tx, utc_now()):
-                return None
+            self._next_at = await deployments.next_at(tx)
+        if self._next_at is None or self._next_at > utc_now():
+            return None
         async with self._database.write() as tx:
             return await deployments.claim(tx, self._owner, now=utc_now(), until=self._lease.until())
 

@@ -5,6 +5,7 @@ records nothing, since they record what they did.
 """
 
 import dataclasses
+import itertools
 from collections.abc import Collection, Sequence
 from typing import Final
 
@@ -144,8 +145,7 @@ async def list_releases(tx: Tx, service_id: int, window: Window) -> Page[Release
     found = await releases.page(tx, service_id, window)
     # The extra one only tells that there is more, and what the last one shown changed.
     seen = [
-        _seen(release, earlier, service.release_id)
-        for release, earlier in zip(found, [*found[1:], None], strict=True)
+        _seen(release, earlier, service.release_id) for release, earlier in itertools.zip_longest(found, found[1:])
     ]
     return window.page(seen, lambda one: one.release.number)
 
@@ -160,6 +160,10 @@ async def get_release(tx: Tx, service_id: int, number: int) -> ReleaseSeen:
 
 async def lines(tx: Tx, of: operation_lines.Of, id: int, after: int) -> Sequence[OperationLine]:
     return await operation_lines.after(tx, of, id, after, LINES_AT_ONCE)
+
+
+async def newest_lines(tx: Tx, of: operation_lines.Of, id: int) -> Sequence[OperationLine]:
+    return await operation_lines.newest(tx, of, id, LINES_AT_ONCE)
 
 
 def _seen(release: Release, earlier: Release | None, live_id: int | None) -> ReleaseSeen:

@@ -15,10 +15,19 @@ from monoize.base.errors import Refusal
 from monoize.base.ids import new_id
 from monoize.base.principal import SYSTEM, Call
 from monoize.control.edge.house import House
+from monoize.control.projects.actions.bell import EntryBell
 from monoize.control.projects.actions.certificates import keep
 from monoize.control.projects.actions.proofs import proof_for
 from monoize.control.projects.actions.proxy import Proxy
-from monoize.control.projects.model.certificates import Certificate, Leaf, is_due, read_leaf, retry_after, warning
+from monoize.control.projects.model.certificates import (
+    Certificate,
+    Leaf,
+    is_due,
+    read_leaf,
+    renews_itself,
+    retry_after,
+    warning,
+)
 from monoize.control.projects.store import acme_accounts, certificates
 from monoize.infra.sealed import SealBroken
 
@@ -27,6 +36,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+LOOKS_EVERY_S: Final = 30.0
 LEASE: Final = dt.timedelta(minutes=10)
 BATCH: Final = 10
 _ERROR_CHARS_MOST: Final = 1_000
@@ -43,11 +53,20 @@ class Issuer:
     def __init__(self, house: House, proxy: Proxy) -> None:
         self._house = house
         self._proxy = proxy
+        # A route or a domain may have begun to wait for a certificate.
+        self.bell = EntryBell("certificate", "route", "domain")
+        # By fingerprint: when the authority is asked again whether it wants that certificate renewed.
+        self._asked_again_at: dict[str, dt.datetime] = {}
 
     async def run(self) -> None:
-        """What the clock calls."""
+        """Wait until a certificate may be due, and see to all that are."""
+        await self.bell.heard(LOOKS_EVERY_S)
+        await self.look()
+
+    async def look(self) -> None:
         now = utc_now()
         await self._look_at_ends(now)
+        await self._ask_authority(now)
         async with self._house.database.read() as tx:
             due = [one for one in await certificates.every(tx) if is_due(one, now, _jitter(one))]
         brought = [await self._bring(certificate) for certificate in due[:BATCH]]
@@ -79,14 +98,12 @@ class Issuer:
         return True
 
     async def _issued(self, certificate: Certificate) -> Leaf:
-        # Loading it takes a third of a second, which a start without certificates need not pay.
-        from monoize.control.projects.drivers.acme import AcmeTrouble, Authority
+        from monoize.control.projects.drivers.acme import AcmeTrouble
 
-        settings = self._house.settings
-        authority = Authority(settings.acme_directory_url, settings.acme_ca_file, settings.acme_email)
+        authority = self._authority()
         try:
             account = await self._account(authority)
-            proof = await proof_for(certificate.domain, settings, self._proxy)
+            proof = await proof_for(certificate.domain, self._house.settings, self._proxy)
             issued: Issued = await authority.issue(account, certificate.domain, proof)
             return read_leaf(issued.chain_pem, issued.key_pem, certificate.domain, utc_now())
         except AcmeTrouble as problem:
@@ -138,6 +155,32 @@ class Issuer:
             }
             await certificates.change(change.tx, present.id, values)
             change.record("certificate.issue_failed", "certificate", present.id, domain=present.domain, error=said)
+
+    async def _ask_authority(self, now: dt.datetime) -> None:
+        """It may want one renewed earlier than we would, as when it has to revoke it. Many do not say."""
+        async with self._house.database.read() as tx:
+            known = await certificates.every(tx)
+            renewed = {one.fingerprint: one.id for one in known if one.fingerprint and renews_itself(one)}
+            due = [one for one in renewed if self._asked_again_at.get(one, now) <= now][:BATCH]
+            chains = {fingerprint: chain for _, fingerprint, chain, _ in await certificates.sealed(tx, due)}
+        self._asked_again_at = {one: at for one, at in self._asked_again_at.items() if one in renewed}
+        if not chains:
+            return
+        authority = self._authority()
+        for fingerprint, chain in chains.items():
+            wanted, again = await authority.renewal(chain)
+            self._asked_again_at[fingerprint] = again
+            # It is another time within a window whenever it is asked: what comes before the next asking is due.
+            if wanted is not None and wanted <= again:
+                async with self._house.database.write() as tx:
+                    await certificates.change(tx, renewed[fingerprint], {"renew_at": wanted})
+
+    def _authority(self) -> "Authority":
+        # Loading it takes a third of a second, which a start without certificates need not pay.
+        from monoize.control.projects.drivers.acme import Authority
+
+        settings = self._house.settings
+        return Authority(settings.acme_directory_url, settings.acme_ca_file, settings.acme_email)
 
     async def _look_at_ends(self, now: dt.datetime) -> None:
         async with self._house.database.read() as tx:

@@ -1,6 +1,7 @@
 """Ports of the machine: those that releases are given, and those that a service asks for by number."""
 
-from collections.abc import Mapping
+import secrets
+from collections.abc import Collection, Mapping
 
 from monoize.control.projects.drivers import host_ports
 from monoize.control.projects.model import ports as rules
@@ -13,7 +14,9 @@ async def claim(tx: Tx, service_id: int, release_id: int, config: ServiceConfig)
     """replica → container's port → the machine's, for a release: the same ones whenever it is asked for again."""
     held = await ports.of_release(tx, release_id)
     taken = await ports.taken(tx)
-    chosen = rules.choose(config, held, taken, host_ports.is_free, start=release_id)
+    # From anywhere: whoever else looks at this moment, also for another installation, looks elsewhere.
+    start = secrets.randbelow(rules.SPAN)
+    chosen = rules.choose(config, held, taken, host_ports.is_free, start=start)
     if chosen:
         rows = [
             {
@@ -30,9 +33,9 @@ async def claim(tx: Tx, service_id: int, release_id: int, config: ServiceConfig)
     return held
 
 
-async def give_back(tx: Tx, release_id: int) -> None:
-    """After its containers are gone."""
-    await ports.give_back(tx, release_id)
+async def give_back(tx: Tx, release_id: int, *, but_of: Collection[int] = ()) -> None:
+    """After its containers are gone, but for those of some replicas."""
+    await ports.give_back(tx, release_id, but_of)
 
 
 async def claim_fixed(tx: Tx, service_id: int, config: ServiceConfig) -> None:

@@ -16,7 +16,9 @@ import structlog
 from monoize.base.clock import utc_now
 from monoize.base.errors import Refusal
 from monoize.control.edge.house import House
-from monoize.control.projects.actions import plans
+from monoize.control.projects.actions import plans, starting
+from monoize.control.projects.actions.bell import EntryBell
+from monoize.control.projects.actions.proxy import Proxy
 from monoize.control.projects.drivers.engine import Engine
 from monoize.control.projects.model.reconcile import (
     Act,
@@ -30,8 +32,7 @@ from monoize.control.projects.model.reconcile import (
 )
 from monoize.control.projects.model.services import Service
 from monoize.control.projects.store import services
-from monoize.infra.audit_log import Entry
-from monoize.infra.docker import DockerError, EngineGone, EngineRefused, NotThere
+from monoize.infra.docker import DockerError, EngineGone, EngineRefused, NotThere, PortInUse
 
 log = structlog.get_logger(__name__)
 
@@ -43,28 +44,18 @@ _AT_ONCE: Final = 8
 
 
 class Reconciler:
-    def __init__(self, house: House, engine: Engine) -> None:
-        self._house, self._database, self._engine = house, house.database, engine
-        self._wake = asyncio.Event()
-        self._wake.set()
+    def __init__(self, house: House, engine: Engine, proxy: Proxy) -> None:
+        self._house, self._database, self._engine, self._proxy = house, house.database, engine, proxy
+        self.bell = EntryBell("service", "deployment")
+        self.bell.ring()
         self._failures = 0
         self._locks: weakref.WeakValueDictionary[int, asyncio.Lock] = weakref.WeakValueDictionary()
 
-    def soon(self) -> None:
-        """Something happened that may concern us."""
-        self._wake.set()
-
-    async def changed(self, entry: Entry) -> None:
-        if entry.target_type in ("service", "deployment"):
-            self._wake.set()
-
     async def run(self) -> None:
         """What the clock calls: wait until there is a reason to look, and look."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(EVERY_S):
-                await self._wake.wait()
+        await self.bell.heard(EVERY_S)
         await asyncio.sleep(_SETTLE_S)
-        self._wake.clear()
+        self.bell.hush()
         async with self._database.read() as tx:
             if not await services.any_at_all(tx):
                 return
@@ -136,10 +127,13 @@ class Reconciler:
     async def _do(self, act: Act) -> None:
         log.info("service_reconciled", service_id=act.service_id, act=type(act).__name__.lower())
         match act:
-            case Start(_, ids):
-                for id in ids:
-                    with contextlib.suppress(NotThere):
-                        await self._engine.docker.start_container(id)
+            case Start(_, release_id, ids):
+                try:
+                    for id in ids:
+                        with contextlib.suppress(NotThere):
+                            await self._engine.docker.start_container(id)
+                except PortInUse:
+                    await self._start(release_id)
             case Stop(_, ids, grace_s):
                 async with asyncio.TaskGroup() as together:
                     for id in ids:
@@ -148,9 +142,17 @@ class Reconciler:
                 for id in ids:
                     await self._engine.remove(id)
             case Recreate(_, release_id):
-                async with self._database.write() as tx:
-                    plan = await plans.plan_of(tx, self._house.seal, release_id)
-                await self._engine.start_release(plan)
+                await self._start(release_id)
+
+    async def _start(self, release_id: int) -> None:
+        async with self._database.write() as tx:
+            plan = await plans.plan_of(tx, self._house.seal, release_id)
+
+        async def say(line: str) -> None:
+            log.warning("port_in_use", service_id=plan.service_id, said=line)
+
+        members = await starting.start(self._house, self._engine, plan, say)
+        await self._proxy.switch(plan.service_id, members)
 
     async def _stopped(self, container_id: str, grace_s: int) -> None:
         with contextlib.suppress(NotThere):
@@ -164,7 +166,7 @@ class Reconciler:
                 await services.nothing_known(tx, "the container engine cannot be reached")
         # Not at once again: the engine's own events tell when it is back.
         await asyncio.sleep(min(2**self._failures, 30))
-        self._wake.set()
+        self.bell.ring()
 
     def _lock(self, service_id: int) -> asyncio.Lock:
         lock = self._locks.get(service_id)

@@ -17,6 +17,7 @@ from monoize.base.ids import new_id
 from monoize.base.principal import SYSTEM, Call
 from monoize.control.edge.house import House
 from monoize.control.edge.wire import Page, Window
+from monoize.control.projects.actions.bell import EntryBell
 from monoize.control.projects.actions.proxy import Proxy
 from monoize.control.projects.drivers.engine import Engine
 from monoize.control.projects.errors import NameNotConfirmed, RemovalOver
@@ -28,6 +29,7 @@ from monoize.infra.docker import DockerError
 
 log = structlog.get_logger(__name__)
 
+LOOKS_EVERY_S: Final = 15.0
 _AT_ONCE: Final = 20
 # How long one attempt may take before somebody else tries.
 _CLAIMED_FOR: Final = dt.timedelta(minutes=10)
@@ -84,9 +86,17 @@ class Remover:
 
     def __init__(self, house: House, engine: Engine, proxy: Proxy) -> None:
         self._house, self._database, self._engine, self._proxy = house, house.database, engine, proxy
+        self.bell = EntryBell("service", "project")
+        self._next_at: dt.datetime | None = utc_now()
 
     async def run(self) -> None:
-        """What the clock calls."""
+        """Wait until something may be due, and carry it out."""
+        await self.bell.heard_by(self._next_at, LOOKS_EVERY_S)
+        await self.carry_out()
+        async with self._database.read() as tx:
+            self._next_at = await removals.next_at(tx)
+
+    async def carry_out(self) -> None:
         now = utc_now()
         async with self._database.read() as tx:
             due = await removals.due(tx, now, _AT_ONCE)

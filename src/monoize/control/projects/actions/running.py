@@ -7,6 +7,7 @@ holds up nobody. It fails as the engine does.
 import asyncio
 import contextlib
 import dataclasses
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -17,12 +18,14 @@ from monoize.control.projects.model.instances import Instance
 from monoize.control.projects.model.readings import Reading, reading_of
 from monoize.control.projects.store import services
 from monoize.infra.db import Database
-from monoize.infra.docker import NotThere
+from monoize.infra.docker import DockerError, NotThere
 from monoize.infra.docker_streams import Line
 
 TAIL_MOST: Final = 1_000
 EXEC_LINES_MOST: Final = 10_000
+RUNS_WITHIN_S: Final = 15.0
 _QUEUE_MOST: Final = 1_000
+_LOOKS_EVERY_S: Final = 0.25
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -42,9 +45,10 @@ class Dropped:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Ended:
-    """How a command ended; null when nobody knows."""
+    """How a command ended; null when nobody knows, with what the engine said where that is why."""
 
     exit_code: int | None
+    error: str | None = None
 
 
 Told = LogLine | Reading | Dropped | Ended
@@ -111,6 +115,22 @@ async def instances_of(
     return mine
 
 
+async def one_that_runs(database: Database, engine: Engine, service_id: int, replica: int | None) -> Instance:
+    """Where one ought to run it gets a moment: after the engine was restarted, services are started again."""
+    until = time.monotonic() + RUNS_WITHIN_S
+    while True:
+        async with database.read() as tx:
+            service = await services.get(tx, service_id)
+        ought_to = service.desired_state == "running" and service.release_id is not None
+        found = await instances_of(database, engine, service_id, replica=replica)
+        for one in found:
+            if one.running:
+                return one
+        if not ought_to or time.monotonic() > until:
+            raise NotRunning
+        await asyncio.sleep(_LOOKS_EVERY_S)
+
+
 async def tail(engine: Engine, instances: Sequence[Instance], lines: int, since: float | None) -> Sequence[LogLine]:
     """The last lines of all of them, in the order of time."""
     found: list[LogLine] = []
@@ -152,12 +172,14 @@ async def run_command(engine: Engine, instance: Instance, argv: Sequence[str], w
                 said += 1
                 if said <= EXEC_LINES_MOST:
                     tell(_shown(instance, line))
+        ended = Ended(await command.exit_code())
     except TimeoutError:
-        tell(Ended(None))
-        return
+        ended = Ended(None)
+    except DockerError as problem:
+        ended = Ended(None, str(problem)[:500])
     if said > EXEC_LINES_MOST:
         tell(Dropped(said - EXEC_LINES_MOST))
-    tell(Ended(await command.exit_code()))
+    tell(ended)
 
 
 async def _listen(engine: Engine, one: Instance, lines: int, tell: Tell) -> None:

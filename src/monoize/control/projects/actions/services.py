@@ -126,11 +126,19 @@ async def get_service(tx: Tx, id: int) -> Service:
 
 
 async def list_services(
-    tx: Tx, window: Window, *, project_id: int | None, visible: Collection[int] | None, name: str | None
+    tx: Tx,
+    window: Window,
+    *,
+    project_id: int | None,
+    visible: Collection[int] | None,
+    name: str | None = None,
+    containing: str | None = None,
 ) -> Page[Service]:
     if project_id is not None:
         await projects.get(tx, project_id)
-    found = await services.page(tx, window, project_id=project_id, visible=visible, name=name)
+    found = await services.page(
+        tx, window, project_id=project_id, visible=visible, name=name, containing=containing
+    )
     return window.page([shown(one) for one in found], lambda service: service.id)
 
 

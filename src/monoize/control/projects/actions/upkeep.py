@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from monoize.base.errors import Refusal
 from monoize.control.edge.house import House
 from monoize.control.projects.actions.health import HealthWatch
 from monoize.control.projects.actions.proxy import Proxy
@@ -9,6 +10,7 @@ from monoize.control.projects.actions.reconcile import Reconciler
 from monoize.control.projects.actions.removals import Remover
 from monoize.control.projects.actions.watching import EngineWatch
 from monoize.control.projects.drivers.engine import Engine
+from monoize.infra.docker import DockerError
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -19,12 +21,21 @@ class Upkeep:
     remover: Remover
 
 
+async def settle(upkeep: Upkeep, service_id: int) -> None:
+    """Do now what is wanted of a service. That is durable: where the engine is away it is done later."""
+    try:
+        await upkeep.reconciler.one(service_id)
+    except (DockerError, Refusal):
+        upkeep.reconciler.bell.ring()
+
+
 def make_upkeep(house: House, engine: Engine, proxy: Proxy) -> Upkeep:
-    reconciler = Reconciler(house, engine)
-    house.audit_log.observe(reconciler.changed)
+    reconciler, remover = Reconciler(house, engine, proxy), Remover(house, engine, proxy)
+    for woken in (reconciler, remover):
+        house.audit_log.observe(woken.bell.changed)
     return Upkeep(
         reconciler=reconciler,
         watch=EngineWatch(house, engine, reconciler),
         health=HealthWatch(house, engine),
-        remover=Remover(house, engine, proxy),
+        remover=remover,
     )

@@ -47,7 +47,7 @@ class EngineWatch:
                 return
         try:
             async with contextlib.aclosing(self._engine.happenings()) as happenings:
-                self._reconciler.soon()
+                self._reconciler.bell.ring()
                 async for happening in happenings:
                     self._failures = 0
                     await self._take(happening)
@@ -73,7 +73,7 @@ class EngineWatch:
             if not asked_for:
                 await self._died(said)
         if what in _TELLING:
-            self._reconciler.soon()
+            self._reconciler.bell.ring()
 
     async def _died(self, said: Mapping[str, str]) -> None:
         told = [said.get(name, "") for name in (SERVICE, RELEASE, "exitCode")]

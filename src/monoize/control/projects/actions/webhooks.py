@@ -15,7 +15,13 @@ from monoize.control.edge.wire import Page, Window
 from monoize.control.projects.actions import builds
 from monoize.control.projects.actions.lockdown import refuse_in_lockdown
 from monoize.control.projects.actions.opening import opened
-from monoize.control.projects.errors import NoSuchWebhook, WebhookRefused, WebhookUnreadable
+from monoize.control.projects.errors import (
+    DeliveryIsNoPush,
+    NoSuchWebhook,
+    NothingFollows,
+    WebhookRefused,
+    WebhookUnreadable,
+)
 from monoize.control.projects.model import webhooks as rules
 from monoize.control.projects.model.repositories import Source
 from monoize.control.projects.model.webhooks import Delivery, Ignored
@@ -72,6 +78,22 @@ async def list_deliveries(tx: Tx, project_id: int, window: Window) -> Page[Deliv
     return window.page(found, lambda delivery: delivery.id)
 
 
+async def replay(change: Change, project_id: int, id: int) -> Delivery:
+    """Let follow from a push what would follow from it now, as when its service was not yet built from there."""
+    await projects.get(change.tx, project_id, lock=True)
+    delivery = await sources.delivery(change.tx, project_id, id)
+    if delivery.repository is None or delivery.branch is None or delivery.commit_id is None:
+        raise DeliveryIsNoPush
+    push = rules.Push(delivery.repository, delivery.branch, delivery.commit_id)
+    wanted = rules.follows(push, await sources.of_project(change.tx, project_id))
+    if isinstance(wanted, Ignored):
+        raise NothingFollows(reason=wanted.reason)
+    asked = await _builds(change, push, wanted, by=change.call.principal.label)
+    await sources.built_from(change.tx, id, [*delivery.build_ids, *asked])
+    change.record("webhook.replay", "project", project_id, delivery_id=delivery.delivery_id, builds=asked)
+    return await sources.delivery(change.tx, project_id, id)
+
+
 async def deliver(
     house: House,
     project_id: int,
@@ -121,17 +143,21 @@ async def _take(
     id = await sources.add_delivery(change.tx, project_id, delivery_id, values)
     if id is None:
         raise _CameInMeanwhile
-    asked: list[int] = []
+    asked: Sequence[int] = ()
     if isinstance(found, rules.Push) and not isinstance(wanted, Ignored):
-        reason = f"push of {found.commit[:12]} to {found.branch}"
-        for source in wanted:
-            build = await builds.enqueue(
-                change.tx, source.service_id, ref=found.commit, deploys=True, by=GITHUB.label, reason=reason
-            )
-            asked.append(build.id)
+        asked = await _builds(change, found, wanted, by=GITHUB.label)
         await sources.built_from(change.tx, id, asked)
     change.record("webhook.receive", "project", project_id, delivery_id=delivery_id, event=event, builds=asked)
     return Taken(delivery_id, values["outcome"], values["reason"], asked)
+
+
+async def _builds(change: Change, push: rules.Push, wanted: Sequence[Source], *, by: str) -> Sequence[int]:
+    reason = f"push of {push.commit[:12]} to {push.branch}"
+    asked = [
+        await builds.enqueue(change.tx, source.service_id, ref=push.commit, deploys=True, by=by, reason=reason)
+        for source in wanted
+    ]
+    return [build.id for build in asked]
 
 
 def _read(event: str, body: bytes) -> rules.Push | Ignored:

@@ -32,10 +32,8 @@ def make_workers(house: House, engine: Engine, proxy: Proxy) -> Workers:
     workers = Workers(
         [Deployer(means) for _ in range(DEPLOYERS)], [Builder(house, engine) for _ in range(BUILDERS)]
     )
-    for deployer in workers.deployers:
-        house.audit_log.observe(deployer.changed)
-    for builder in workers.builders:
-        house.audit_log.observe(builder.changed)
+    for bell in (*(one.bell for one in workers.deployers), *(one.bell for one in workers.builders)):
+        house.audit_log.observe(bell.changed)
     return workers
 
 

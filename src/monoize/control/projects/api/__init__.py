@@ -2,10 +2,11 @@
 
 from typing import Final
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 
-from monoize.control.edge.routers import joined
+from monoize.control.edge.routers import Router
 from monoize.control.projects.api import (
+    backups,
     builds,
     certificates,
     deployments,
@@ -29,7 +30,7 @@ WITHIN: Final = (Depends(within_scope),)
 """What holds for all of `router`, whoever includes it."""
 
 
-def router() -> APIRouter:
+def router() -> Router:
     parts = (
         environments,
         lockdown,
@@ -46,10 +47,11 @@ def router() -> APIRouter:
         running,
         registries,
         orphans,
+        backups,
     )
-    return joined(*(part.router for part in parts))
+    return Router.joined(*(part.router for part in parts))
 
 
-def public_router() -> APIRouter:
+def public_router() -> Router:
     """What is called without a credential of ours: each of these believes nobody by itself."""
-    return joined(webhooks.public_router, sockets.router)
+    return Router.joined(webhooks.public_router, sockets.router)

@@ -2,18 +2,20 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Depends, Query, Request
 from pydantic import AfterValidator, Field, TypeAdapter
 from starlette.responses import Response, StreamingResponse
 
 from monoize.base.principal import Call
 from monoize.control.edge.caller import Mutation, mutates, requires
+from monoize.control.edge.event_stream import STREAMED, EventStream
 from monoize.control.edge.here import HouseHere
+from monoize.control.edge.routers import Router
 from monoize.control.edge.windows import number_window
 from monoize.control.edge.wire import BIG_INTEGER_MOST, STORABLE, Page, Window, Wire
 from monoize.control.projects.actions import builds
 from monoize.control.projects.api.deployments import Reason
-from monoize.control.projects.api.operation_events import STREAMED, EventsQuery, OperationEvents
+from monoize.control.projects.api.operation_events import EventsQuery, operation_events
 from monoize.control.projects.api.scope import visible
 from monoize.control.projects.api.variables import Id
 from monoize.control.projects.model import repositories
@@ -21,7 +23,7 @@ from monoize.control.projects.model.builds import Build
 from monoize.control.projects.model.repositories import PATH_MOST, REF_MOST, URL_MOST, Source
 from monoize.infra.db import Tx
 
-router = APIRouter(tags=["builds"])
+router = Router(tags=["builds"])
 
 BUILD_ARGS_MOST = 32
 _build = TypeAdapter(Build)
@@ -122,7 +124,7 @@ async def follow_build(
     house: HouseHere,
     call: Annotated[Call, requires("projects.read")],
     query: Annotated[EventsQuery, Query()],
-) -> OperationEvents:
+) -> EventStream:
     """`said`: what git and the engine say; `end`: how it ended."""
 
     async def look(tx: Tx) -> tuple[bytes, bool]:
@@ -131,4 +133,4 @@ async def follow_build(
 
     async with house.database.read() as tx:
         await look(tx)
-    return OperationEvents(request, call, "build_id", build_id, query, look)
+    return operation_events(request, call, "build_id", build_id, query, look)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from pydantic import Field, model_validator
 from starlette.responses import Response
 
@@ -10,6 +10,7 @@ from monoize.base.clock import utc_now
 from monoize.base.principal import Call
 from monoize.control.edge.caller import Mutation, mutates, requires
 from monoize.control.edge.here import HouseHere
+from monoize.control.edge.routers import Router
 from monoize.control.edge.windows import number_window
 from monoize.control.edge.wire import STORABLE, Page, Window, Wire
 from monoize.control.projects.actions import certificates
@@ -18,7 +19,7 @@ from monoize.control.projects.api.routes import Domain
 from monoize.control.projects.api.variables import Id
 from monoize.control.projects.model.certificates import PEM_CHARS_MOST, Certificate
 
-router = APIRouter(prefix="/certificates", tags=["certificates"])
+router = Router(prefix="/certificates", tags=["certificates"])
 
 Pem = Annotated[str, Field(min_length=1, max_length=PEM_CHARS_MOST), STORABLE]
 

@@ -2,25 +2,27 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import Depends, Path, Query, Request
 from pydantic import Field, TypeAdapter
 from starlette.responses import Response, StreamingResponse
 
 from monoize.base.principal import Call
 from monoize.control.edge.caller import Mutation, mutates, requires
+from monoize.control.edge.event_stream import STREAMED, EventStream
 from monoize.control.edge.here import HouseHere
+from monoize.control.edge.routers import Router
 from monoize.control.edge.windows import number_window
 from monoize.control.edge.wire import BIG_INTEGER_MOST, STORABLE, Page, Window, Wire
 from monoize.control.projects.actions import deployments
 from monoize.control.projects.actions.deployments import ReleaseSeen
-from monoize.control.projects.api.operation_events import STREAMED, EventsQuery, OperationEvents
+from monoize.control.projects.api.operation_events import EventsQuery, operation_events
 from monoize.control.projects.api.scope import visible
 from monoize.control.projects.api.variables import Id
 from monoize.control.projects.model.config import IMAGE, IMAGE_MOST
 from monoize.control.projects.model.deployments import Deployment
 from monoize.infra.db import Tx
 
-router = APIRouter(tags=["deployments"])
+router = Router(tags=["deployments"])
 
 _deployment = TypeAdapter(Deployment)
 Reason = Annotated[str, Field(min_length=1, max_length=255), STORABLE]
@@ -76,7 +78,7 @@ async def follow_deployment(
     house: HouseHere,
     call: Annotated[Call, requires("projects.read")],
     query: Annotated[EventsQuery, Query()],
-) -> OperationEvents:
+) -> EventStream:
     """`state`: where it has come to; `said`: what was said meanwhile; `end`: how it ended."""
 
     async def look(tx: Tx) -> tuple[bytes, bool]:
@@ -85,7 +87,7 @@ async def follow_deployment(
 
     async with house.database.read() as tx:
         await look(tx)
-    return OperationEvents(request, call, "deployment_id", deployment_id, query, look)
+    return operation_events(request, call, "deployment_id", deployment_id, query, look)
 
 
 @router.post("/services/{service_id}/deployments", status_code=202, response_model=Deployment)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from starlette.responses import Response
 
 from monoize.base.clock import utc_now
@@ -11,6 +11,7 @@ from monoize.base.principal import Call
 from monoize.control.edge.caller import Mutation, mutates, requires
 from monoize.control.edge.here import HouseHere
 from monoize.control.edge.house import House
+from monoize.control.edge.routers import Router
 from monoize.control.edge.windows import number_window
 from monoize.control.edge.wire import Page, Window, Wire
 from monoize.control.projects.actions import domains
@@ -23,7 +24,7 @@ from monoize.control.projects.model.domains import Domain as KeptDomain
 from monoize.control.projects.model.domains import DomainStatus
 from monoize.infra.audit_log import Change
 
-router = APIRouter(prefix="/domains", tags=["domains"])
+router = Router(prefix="/domains", tags=["domains"])
 
 
 class DomainCreate(Wire):

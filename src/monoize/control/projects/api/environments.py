@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from pydantic import Field
 from starlette.responses import Response
 
@@ -11,6 +11,7 @@ from monoize.base.clock import utc_now
 from monoize.base.principal import Call
 from monoize.control.edge.caller import Mutation, mutates, requires
 from monoize.control.edge.here import HouseHere
+from monoize.control.edge.routers import Router
 from monoize.control.edge.windows import number_window
 from monoize.control.edge.wire import BIG_INTEGER_MOST, STORABLE, Page, Window, Wire
 from monoize.control.projects.actions import environments
@@ -22,7 +23,7 @@ from monoize.control.projects.model.environments import (
     EnvironmentVariable,
 )
 
-router = APIRouter(prefix="/environments", tags=["environments"])
+router = Router(prefix="/environments", tags=["environments"])
 
 Name = Annotated[str, Field(pattern=ENVIRONMENT_NAME, max_length=63)]
 Description = Annotated[str, Field(min_length=1, max_length=500), STORABLE]

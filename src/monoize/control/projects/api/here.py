@@ -5,7 +5,8 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import Request
 
-from monoize.control.projects.actions.followers import Followers
+from monoize.control.edge.audience import Audience
+from monoize.control.projects.actions.backups import Backups
 from monoize.control.projects.actions.proxy import Proxy
 from monoize.control.projects.actions.upkeep import Upkeep
 from monoize.control.projects.drivers.engine import Engine
@@ -20,15 +21,20 @@ def _engine(request: Request) -> Engine:
     return projects_of(request).engine
 
 
-def _followers(request: Request) -> Followers:
-    return projects_of(request).followers
+def _audience(request: Request) -> Audience:
+    return projects_of(request).audience
 
 
 def _upkeep(request: Request) -> Upkeep:
     return projects_of(request).upkeep
 
 
+def _backups(request: Request) -> Backups:
+    return projects_of(request).backups
+
+
+AudienceHere = Annotated[Audience, Depends(_audience)]
+BackupsHere = Annotated[Backups, Depends(_backups)]
 EngineHere = Annotated[Engine, Depends(_engine)]
-FollowersHere = Annotated[Followers, Depends(_followers)]
 UpkeepHere = Annotated[Upkeep, Depends(_upkeep)]
 ProxyHere = Annotated[Proxy, Depends(_proxy)]

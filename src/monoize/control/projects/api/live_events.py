@@ -8,93 +8,52 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from fastapi import Request
-from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from monoize.base.errors import Refusal
 from monoize.base.principal import Call
-from monoize.control.edge.caller import identify
-from monoize.control.projects.actions.followers import Followers
+from monoize.control.edge.audience import Audience
+from monoize.control.edge.event_stream import COMMENT, COMMENT_EVERY_S, LASTS_S_MOST, EventStream, Say
 from monoize.control.projects.actions.running import Buffer, Dropped, Ended, Tell, Told
-from monoize.control.projects.api.scope import within_scope
+from monoize.control.projects.api.scope import is_still_admitted
 from monoize.infra.docker import DockerError
 
-LASTS_S_MOST: Final = 3_600
-COMMENT_EVERY_S: Final = 15.0
-COMMENT: Final = b": still here\n\n"
-STREAMED: Final[dict[int | str, dict[str, Any]]] = {
-    200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}
-}
 _encoder: Final = msgspec.json.Encoder()
 
 Listen = Callable[[Tell], Awaitable[None]]
 
 
-class LiveEvents(Response):
-    media_type = "text/event-stream"
-
-    def __init__(self, request: Request, call: Call, followers: Followers, for_s: float, listen: Listen) -> None:
-        super().__init__(headers={"cache-control": "no-store", "x-accel-buffering": "no"})
-        del self.headers["content-length"]
-        self._request, self._for_s, self._listen = request, for_s, listen
-        # Refused before the first byte is sent, when there are too many.
-        self._place = contextlib.ExitStack()
-        self._place.enter_context(followers.one_more(caller_of(call)))
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+def live_events(request: Request, call: Call, audience: Audience, for_s: float, listen: Listen) -> EventStream:
+    async def tell(say: Say) -> None:
         buffer = Buffer()
-        with self._place:
-            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-            async with asyncio.TaskGroup() as together:
-                listening = together.create_task(listened(self._listen, buffer))
-                telling = together.create_task(self._tell(buffer, send))
-                leaving = together.create_task(_until_left(receive))
-                await asyncio.wait({telling, leaving}, return_when=asyncio.FIRST_COMPLETED)
-                for task in (listening, telling, leaving):
-                    task.cancel()
-            # Whoever has left hears nothing of it.
-            with contextlib.suppress(OSError):
-                await send({"type": "http.response.body", "body": b"", "more_body": False})
+        async with asyncio.TaskGroup() as together:
+            listening = together.create_task(_listened(listen, buffer))
+            await _tell(request, buffer, for_s, say)
+            listening.cancel()
 
-    async def _tell(self, buffer: Buffer, send: Send) -> None:
-        ends_s = time.monotonic() + self._for_s
-        comments_s = time.monotonic() + COMMENT_EVERY_S
-        while True:
-            now_s = time.monotonic()
-            if now_s >= ends_s:
-                return
-            told = await buffer.taken(max(0.0, min(ends_s, comments_s) - now_s))
-            if told is None:
-                return
-            if told:
-                await _send(send, b"".join(map(_frame, told)))
-            if time.monotonic() >= comments_s:
-                if not await still_admitted(self._request):
-                    return
-                await _send(send, COMMENT)
-                comments_s = time.monotonic() + COMMENT_EVERY_S
+    return EventStream(tell, audience, call.principal)
 
 
-async def over_websocket(socket: WebSocket, listen: Listen) -> None:
+async def over_websocket(socket: WebSocket, audience: Audience, listen: Listen) -> None:
     """The same over a WebSocket, which pings by itself; whatever the other side says is not listened to."""
     buffer = Buffer()
     async with asyncio.TaskGroup() as together:
-        listening = together.create_task(listened(listen, buffer))
-        telling = together.create_task(_tell_socket(buffer, socket))
-        leaving = together.create_task(_until_closed(socket))
-        await asyncio.wait({telling, leaving}, timeout=LASTS_S_MOST, return_when=asyncio.FIRST_COMPLETED)
-        for task in (listening, telling, leaving):
+        listening = together.create_task(_listened(listen, buffer))
+        ends = [
+            together.create_task(end)
+            for end in (_tell_socket(buffer, socket), _until_left(socket), audience.until_closed())
+        ]
+        await asyncio.wait(ends, timeout=LASTS_S_MOST, return_when=asyncio.FIRST_COMPLETED)
+        for task in (listening, *ends):
             task.cancel()
     with contextlib.suppress(RuntimeError, WebSocketDisconnect):
         await socket.close()
 
 
-async def listened(listen: Listen, buffer: Buffer) -> None:
+async def _listened(listen: Listen, buffer: Buffer) -> None:
     """Until there is nothing more to hear; an engine that goes away in the middle is one of the ends."""
     try:
         await listen(buffer.tell)
@@ -104,18 +63,20 @@ async def listened(listen: Listen, buffer: Buffer) -> None:
         buffer.end()
 
 
-def caller_of(call: Call) -> str:
-    return f"{call.principal.kind}:{call.principal.id}"
-
-
-async def still_admitted(request: Request) -> bool:
-    """A stream outlives what its caller may do; so that is asked again and again."""
-    try:
-        now = await identify(request)
-        await within_scope(request, now)
-    except Refusal:
-        return False
-    return now.principal.may("projects.read")
+async def _tell(request: Request, buffer: Buffer, for_s: float, say: Say) -> None:
+    ends_s = time.monotonic() + for_s
+    comments_s = time.monotonic() + COMMENT_EVERY_S
+    while (now_s := time.monotonic()) < ends_s:
+        told = await buffer.taken(max(0.0, min(ends_s, comments_s) - now_s))
+        if told is None:
+            return
+        if told:
+            await say(b"".join(map(_frame, told)))
+        if time.monotonic() >= comments_s:
+            if not await is_still_admitted(request):
+                return
+            await say(COMMENT)
+            comments_s = time.monotonic() + COMMENT_EVERY_S
 
 
 async def _tell_socket(buffer: Buffer, socket: WebSocket) -> None:
@@ -124,19 +85,10 @@ async def _tell_socket(buffer: Buffer, socket: WebSocket) -> None:
             await socket.send_text(_encoder.encode(one).decode())
 
 
-async def _until_left(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-async def _until_closed(socket: WebSocket) -> None:
+async def _until_left(socket: WebSocket) -> None:
     with contextlib.suppress(WebSocketDisconnect):
         while True:
             await socket.receive_bytes()
-
-
-async def _send(send: Send, body: bytes) -> None:
-    await send({"type": "http.response.body", "body": body, "more_body": True})
 
 
 def _frame(one: Told) -> bytes:

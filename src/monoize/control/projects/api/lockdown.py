@@ -2,18 +2,18 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter
 from pydantic import Field
 from starlette.responses import Response
 
 from monoize.base.principal import Call
 from monoize.control.edge.caller import Mutation, mutates, requires
 from monoize.control.edge.here import HouseHere
+from monoize.control.edge.routers import Router
 from monoize.control.edge.wire import STORABLE, Wire
 from monoize.control.projects.actions import lockdown
 from monoize.control.projects.actions.lockdown import REASON_MOST, Lockdown
 
-router = APIRouter(prefix="/lockdown", tags=["lockdown"])
+router = Router(prefix="/lockdown", tags=["lockdown"])
 
 
 class LockdownBegin(Wire):

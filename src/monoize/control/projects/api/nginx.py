@@ -4,18 +4,17 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter
-
 from monoize.base.principal import Call
 from monoize.control.edge.caller import Mutation, mutates, requires
 from monoize.control.edge.here import HouseHere
+from monoize.control.edge.routers import Router
 from monoize.control.projects.actions import generations
 from monoize.control.projects.api.answers import Preview
 from monoize.control.projects.api.here import ProxyHere
 from monoize.control.projects.model.generations import Generation
 from monoize.infra.audit_log import Change
 
-router = APIRouter(prefix="/nginx", tags=["routes"])
+router = Router(prefix="/nginx", tags=["routes"])
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -5,34 +5,24 @@ with `after` (or `Last-Event-ID`) what they have seen. A stream ends early when 
 """
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
-from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
-from monoize.base.errors import Refusal
 from monoize.base.principal import Call
-from monoize.control.edge.caller import identify
+from monoize.control.edge.event_stream import COMMENT, COMMENT_EVERY_S, LASTS_S_MOST, EventStream, Say
 from monoize.control.edge.house import house_of
 from monoize.control.edge.wire import BIG_INTEGER_MOST
 from monoize.control.projects.actions.deployments import LINES_AT_ONCE, lines
-from monoize.control.projects.api.scope import within_scope
+from monoize.control.projects.api.scope import is_still_admitted
 from monoize.control.projects.services import projects_of
 from monoize.control.projects.store.operation_lines import Of, OperationLine
-from monoize.infra.db import Database, Tx
+from monoize.infra.db import Tx
 
-LASTS_S_MOST: Final = 3_600
 LOOKED_EVERY_S: Final = 0.5
-COMMENT_EVERY_S: Final = 15.0
-COMMENT: Final = b": still here\n\n"
-STREAMED: Final[dict[int | str, dict[str, Any]]] = {
-    200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}
-}
 _line: Final = TypeAdapter(OperationLine)
 
 # The operation as it is now, and whether it is over.
@@ -50,77 +40,36 @@ class EventsQuery(BaseModel):
     ] = LASTS_S_MOST
 
 
-class OperationEvents(Response):
-    media_type = "text/event-stream"
-
-    def __init__(self, request: Request, call: Call, of: Of, id: int, query: EventsQuery, look: Look) -> None:
-        super().__init__(headers={"cache-control": "no-store", "x-accel-buffering": "no"})
-        del self.headers["content-length"]
-        self._request = request
-        self._caller = f"{call.principal.kind}:{call.principal.id}"
-        self._of: Of = of
-        self._id = id
-        self._after = max(query.after, _last_event_id(request))
-        self._for_s = query.for_s
-        self._look = look
-        self._followers = projects_of(request).followers
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with self._followers.one_more(self._caller):
-            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-            async with asyncio.TaskGroup() as together:
-                telling = together.create_task(self._tell(house_of(self._request).database, send))
-                leaving = together.create_task(_until_left(receive))
-                await asyncio.wait({telling, leaving}, return_when=asyncio.FIRST_COMPLETED)
-                telling.cancel()
-                leaving.cancel()
-            # Whoever has left hears nothing of it.
-            with contextlib.suppress(OSError):
-                await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-    async def _tell(self, database: Database, send: Send) -> None:
-        ends_s = time.monotonic() + self._for_s
+def operation_events(request: Request, call: Call, of: Of, id: int, query: EventsQuery, look: Look) -> EventStream:
+    async def tell(say: Say) -> None:
+        database = house_of(request).database
+        after = max(query.after, _last_event_id(request))
+        ends_s = time.monotonic() + query.for_s
         comments_s = time.monotonic() + COMMENT_EVERY_S
         while True:
             async with database.read() as tx:
                 # First how it is, then what was said: so nothing that was said before its end is missed.
-                shown, is_over = await self._look(tx)
-                found = await lines(tx, self._of, self._id, self._after)
+                shown, is_over = await look(tx)
+                found = await lines(tx, of, id, after)
             if found:
-                self._after = found[-1].id
-                await _send(send, b"".join(map(_frame, found)))
+                after = found[-1].id
+                await say(b"".join(map(_frame, found)))
             if len(found) == LINES_AT_ONCE:
                 continue
             now_s = time.monotonic()
             if is_over:
-                await _send(send, b"event: end\ndata: %b\n\n" % shown)
+                await say(b"event: end\ndata: %b\n\n" % shown)
                 return
             if now_s >= ends_s:
                 return
             if now_s >= comments_s:
-                # A stream outlives what its caller may do; so that is asked again and again.
-                if not await self._is_still_admitted():
+                if not await is_still_admitted(request):
                     return
-                await _send(send, COMMENT)
+                await say(COMMENT)
                 comments_s = now_s + COMMENT_EVERY_S
             await asyncio.sleep(max(0.0, min(LOOKED_EVERY_S, ends_s - now_s)))
 
-    async def _is_still_admitted(self) -> bool:
-        try:
-            now = await identify(self._request)
-            await within_scope(self._request, now)
-        except Refusal:
-            return False
-        return now.principal.may("projects.read")
-
-
-async def _send(send: Send, body: bytes) -> None:
-    await send({"type": "http.response.body", "body": body, "more_body": True})
-
-
-async def _until_left(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+    return EventStream(tell, projects_of(request).audience, call.principal)
 
 
 def _frame(line: OperationLine) -> bytes:

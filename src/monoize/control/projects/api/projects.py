@@ -3,13 +3,14 @@
 import dataclasses
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from pydantic import Field
 from starlette.responses import Response
 
 from monoize.base.principal import Call
 from monoize.control.edge.caller import Mutation, mutates, requires
 from monoize.control.edge.here import HouseHere
+from monoize.control.edge.routers import Router
 from monoize.control.edge.windows import number_window
 from monoize.control.edge.wire import Page, Window, Wire
 from monoize.control.projects.actions import projects, removals
@@ -22,7 +23,7 @@ from monoize.control.projects.model.removals import Removal
 from monoize.control.projects.model.services import PROJECT_NAME, Project
 from monoize.infra.audit_log import Change
 
-router = APIRouter(tags=["projects"])
+router = Router(tags=["projects"])
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

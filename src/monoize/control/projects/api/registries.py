@@ -2,13 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from pydantic import Field
 from starlette.responses import Response
 
 from monoize.base.principal import Call
 from monoize.control.edge.caller import Mutation, mutates, requires
 from monoize.control.edge.here import HouseHere
+from monoize.control.edge.routers import Router
 from monoize.control.edge.windows import number_window
 from monoize.control.edge.wire import STORABLE, Page, Window, Wire
 from monoize.control.projects.actions import registries
@@ -19,7 +20,7 @@ from monoize.control.projects.errors import RegistryRefused
 from monoize.control.projects.model.registries import SERVER, Registry, RegistryType
 from monoize.infra.docker import EngineRefused
 
-router = APIRouter(prefix="/registries", tags=["registries"])
+router = Router(prefix="/registries", tags=["registries"])
 
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._ -]*$")]
 Server = Annotated[str, Field(min_length=1, max_length=255, pattern=SERVER)]

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from pydantic import AfterValidator, Field
 from starlette.responses import Response
 
@@ -10,6 +10,7 @@ from monoize.base.principal import Call
 from monoize.control.edge.caller import Mutation, mutates, requires
 from monoize.control.edge.here import HouseHere
 from monoize.control.edge.house import House
+from monoize.control.edge.routers import Router
 from monoize.control.edge.windows import number_window
 from monoize.control.edge.wire import Page, Uuid, Window, Wire
 from monoize.control.projects.actions import routes
@@ -30,7 +31,7 @@ from monoize.control.projects.model.routes import (
     TargetKind,
 )
 
-router = APIRouter(tags=["routes"])
+router = Router(tags=["routes"])
 
 Domain = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(addresses.domain_name)]
 PathText = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(addresses.route_path)]
@@ -120,14 +121,14 @@ async def create_route_to_service(
     proxy: ProxyHere,
     mutation: Annotated[Mutation, mutates("projects.write")],
 ) -> Response:
-    return await _create(_draft(body, "service", service_id, None), proxy, mutation)
+    return await _create(draft_of(body, "service", service_id, None), proxy, mutation)
 
 
 @router.post("/routes", status_code=201, response_model=RouteView)
 async def create_route(
     body: RouteCreate, proxy: ProxyHere, mutation: Annotated[Mutation, mutates("projects.admin")]
 ) -> Response:
-    return await _create(_draft(body, body.target, None, body.machine_id), proxy, mutation)
+    return await _create(draft_of(body, body.target, None, body.machine_id), proxy, mutation)
 
 
 @router.get("/routes/{route_id}")
@@ -171,7 +172,7 @@ async def preview_route(
     return Preview(await proxy.preview(route_id))
 
 
-def _draft(body: ServiceRouteCreate, target: TargetKind, service_id: int | None, machine_id: str | None) -> Draft:
+def draft_of(body: ServiceRouteCreate, target: TargetKind, service_id: int | None, machine_id: str | None) -> Draft:
     sent = body.model_dump(exclude_none=True)
     return Draft(
         domain=body.domain,

@@ -4,24 +4,26 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import StreamingResponse
 
 from monoize.base.principal import Call
 from monoize.control.edge.caller import Mutation, mutates, requires
+from monoize.control.edge.event_stream import LASTS_S_MOST, STREAMED, EventStream
 from monoize.control.edge.here import HouseHere
+from monoize.control.edge.routers import Router
 from monoize.control.edge.wire import Wire
 from monoize.control.projects.actions import running
 from monoize.control.projects.actions.running import LogLine, Tell
 from monoize.control.projects.api.config_wire import Command
-from monoize.control.projects.api.here import EngineHere, FollowersHere
-from monoize.control.projects.api.live_events import LASTS_S_MOST, STREAMED, LiveEvents
+from monoize.control.projects.api.here import AudienceHere, EngineHere
+from monoize.control.projects.api.live_events import live_events
 from monoize.control.projects.api.variables import Id
 from monoize.control.projects.drivers.engine import readable
 from monoize.control.projects.model.readings import Reading
 
-router = APIRouter(prefix="/services/{service_id}", tags=["services"])
+router = Router(prefix="/services/{service_id}", tags=["services"])
 
 EXEC_S_MOST: Final = 3_600
 Replica = Annotated[int | None, Field(ge=0, le=1_000, description="Only this replica.")]
@@ -82,10 +84,10 @@ async def follow_logs(
     request: Request,
     house: HouseHere,
     engine: EngineHere,
-    followers: FollowersHere,
+    audience: AudienceHere,
     call: Annotated[Call, requires("projects.read")],
     query: Annotated[FollowQuery, Query()],
-) -> LiveEvents:
+) -> EventStream:
     """`told`: a line; `dropped`: how many came too fast. It ends when the containers do."""
     with readable():
         found = await running.instances_of(house.database, engine, service_id, replica=query.replica)
@@ -93,7 +95,7 @@ async def follow_logs(
     async def listen(tell: Tell) -> None:
         await running.follow(engine, found, query.tail, tell)
 
-    return LiveEvents(request, call, followers, query.for_s, listen)
+    return live_events(request, call, audience, query.for_s, listen)
 
 
 @router.get("/stats")
@@ -116,10 +118,10 @@ async def follow_stats(
     request: Request,
     house: HouseHere,
     engine: EngineHere,
-    followers: FollowersHere,
+    audience: AudienceHere,
     call: Annotated[Call, requires("projects.read")],
     query: Annotated[StatsQuery, Query()],
-) -> LiveEvents:
+) -> EventStream:
     """`told`: a reading, about one a second of each replica."""
     with readable():
         found = await running.instances_of(house.database, engine, service_id, replica=query.replica, running=True)
@@ -127,7 +129,7 @@ async def follow_stats(
     async def listen(tell: Tell) -> None:
         await running.follow_readings(engine, found, tell)
 
-    return LiveEvents(request, call, followers, query.for_s, listen)
+    return live_events(request, call, audience, query.for_s, listen)
 
 
 @router.post("/exec", response_class=StreamingResponse, responses=STREAMED)
@@ -136,15 +138,12 @@ async def run_command(
     body: ExecAsk,
     request: Request,
     engine: EngineHere,
-    followers: FollowersHere,
+    audience: AudienceHere,
     mutation: Annotated[Mutation, mutates("projects.write")],
-) -> Response:
+) -> EventStream:
     """`told`: what the command says; `end`: with which code it ended."""
     with readable():
-        found = await running.instances_of(
-            mutation.house.database, engine, service_id, replica=body.replica, running=True
-        )
-    instance = found[0]
+        instance = await running.one_that_runs(mutation.house.database, engine, service_id, body.replica)
 
     async with mutation.house.audit_log.change(mutation.call) as change:
         # Its words may hold secrets: which program it was is enough to know.
@@ -155,4 +154,4 @@ async def run_command(
     async def listen(tell: Tell) -> None:
         await running.run_command(engine, instance, body.command, body.timeout_s, tell)
 
-    return LiveEvents(request, mutation.call, followers, body.timeout_s + 5, listen)
+    return live_events(request, mutation.call, audience, body.timeout_s + 5, listen)

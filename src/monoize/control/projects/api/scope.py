@@ -10,9 +10,9 @@ from typing import Annotated, Final
 
 from starlette.requests import Request
 
-from monoize.base.errors import NotFound
+from monoize.base.errors import NotFound, Refusal
 from monoize.base.principal import Call
-from monoize.control.edge.caller import requires
+from monoize.control.edge.caller import identify, requires
 from monoize.control.edge.house import house_of
 from monoize.control.projects.actions.lockdown import refuse_in_lockdown
 from monoize.control.projects.errors import ProjectScopeMissing
@@ -51,6 +51,16 @@ async def within_scope(request: Request, call: Annotated[Call, requires(None)]) 
             project_id = await scope.project_of(tx, name, int(value)) if _is_id(value) else None
             if project_id not in visible_projects:
                 raise NotFound
+
+
+async def is_still_admitted(request: Request) -> bool:
+    """A stream outlives what its caller may do; so that is asked again and again."""
+    try:
+        now = await identify(request)
+        await within_scope(request, now)
+    except Refusal:
+        return False
+    return now.principal.may("projects.read")
 
 
 def visible(call: Call) -> Collection[int] | None:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter
 from pydantic import Field
 from starlette.responses import Response
 
@@ -11,6 +10,7 @@ from monoize.base.clock import utc_now
 from monoize.base.principal import Call
 from monoize.control.edge.caller import Mutation, mutates, requires
 from monoize.control.edge.here import HouseHere
+from monoize.control.edge.routers import Router
 from monoize.control.edge.wire import Wire
 from monoize.control.projects.actions import effective, secrets
 from monoize.control.projects.actions.secrets import Put
@@ -18,7 +18,7 @@ from monoize.control.projects.api.variables import Id, NamedKey, Values
 from monoize.control.projects.model.env import ShownVariable
 from monoize.control.projects.model.secrets import Secret, SecretVersion
 
-router = APIRouter(prefix="/services/{service_id}", tags=["secrets"])
+router = Router(prefix="/services/{service_id}", tags=["secrets"])
 
 
 class SecretsPut(Wire):

@@ -5,20 +5,20 @@ import json
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from pydantic import Field
 from starlette.responses import Response
 
-from monoize.base.errors import Refusal
 from monoize.base.principal import Call
 from monoize.control.edge.caller import Mutation, mutates, requires
 from monoize.control.edge.here import HouseHere
 from monoize.control.edge.house import House
+from monoize.control.edge.routers import Router
 from monoize.control.edge.windows import number_window
 from monoize.control.edge.wire import Page, Window, Wire
 from monoize.control.projects.actions import links, removals, services
 from monoize.control.projects.actions.services import Ordered
-from monoize.control.projects.actions.upkeep import Upkeep
+from monoize.control.projects.actions.upkeep import Upkeep, settle
 from monoize.control.projects.api.answers import with_body
 from monoize.control.projects.api.config_wire import (
     CLEARABLE,
@@ -39,9 +39,8 @@ from monoize.control.projects.model.instances import Instance, Probe, aliases_of
 from monoize.control.projects.model.removals import Removal
 from monoize.control.projects.model.services import LINKS_MOST, Service
 from monoize.infra.audit_log import Change
-from monoize.infra.docker import DockerError
 
-router = APIRouter(tags=["services"])
+router = Router(tags=["services"])
 
 
 class ServiceCreate(ConfigSent):
@@ -108,7 +107,7 @@ async def create_service(
 ) -> Response:
     sent = {name: value for name, value in body.model_dump(exclude_unset=True).items() if value is not None}
     config = merged(ServiceConfig(image=body.image), sent, body)
-    await _check_folders(engine, [volume.source for volume in config.volumes], mutation.call)
+    await check_folders(engine, [volume.source for volume in config.volumes], mutation.call)
     return await mutation.run(
         lambda change: services.create_service(change, project_id, config, row_values(sent), start=body.start),
         status=201,
@@ -131,7 +130,7 @@ async def update_service(
     mutation: Annotated[Mutation, mutates("projects.write")],
 ) -> Response:
     sent = body.sent(clearable=CLEARABLE)
-    await _check_folders(engine, [volume.source for volume in body.volumes or ()], mutation.call)
+    await check_folders(engine, [volume.source for volume in body.volumes or ()], mutation.call)
     return await mutation.run(
         lambda change: services.update_service(
             change,
@@ -231,7 +230,7 @@ async def put_links(
     return await mutation.run(put)
 
 
-async def _check_folders(engine: Engine, sources: Sequence[str], call: Call) -> None:
+async def check_folders(engine: Engine, sources: Sequence[str], call: Call) -> None:
     """Only administrators come so far as to learn what is in the list."""
     if call.principal.may("projects.admin"):
         for source in sources:
@@ -244,10 +243,7 @@ async def _settled(answer: Response, house: House, upkeep: Upkeep, service_id: i
 
     What was wanted is durable: where the engine is away the reconciler does it later.
     """
-    try:
-        await upkeep.reconciler.one(service_id)
-    except (DockerError, Refusal):
-        upkeep.reconciler.soon()
+    await settle(upkeep, service_id)
     async with house.database.read() as tx:
         service = await services.get_service(tx, service_id)
     return with_body(answer, Ordered(service, json.loads(bytes(answer.body))["deployment_id"]))

@@ -7,7 +7,7 @@ pages. Everything is checked before the connection is accepted; a refusal is a p
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Path, Query, WebSocket
+from fastapi import Path, Query, WebSocket
 from starlette.requests import Request
 
 from monoize.base.errors import Refusal
@@ -15,17 +15,18 @@ from monoize.base.ids import new_id
 from monoize.base.principal import Call
 from monoize.control.edge.caller import NotPermitted, identify
 from monoize.control.edge.house import house_of
+from monoize.control.edge.routers import Router
 from monoize.control.edge.same_origin import ForeignOrigin
 from monoize.control.edge.wire import BIG_INTEGER_MOST
 from monoize.control.projects.actions import running
 from monoize.control.projects.actions.running import TAIL_MOST, Tell
-from monoize.control.projects.api.live_events import caller_of, over_websocket
+from monoize.control.projects.api.live_events import over_websocket
 from monoize.control.projects.api.scope import within_scope
 from monoize.control.projects.services import projects_of
 from monoize.infra.client_address import client_address, parse_networks
 from monoize.infra.docker import DockerError
 
-router = APIRouter()
+router = Router()
 
 _REFUSED: Final = 1008
 _AWAY: Final = 1013
@@ -50,7 +51,7 @@ async def _served(socket: WebSocket, service_id: int, tail: int | None) -> None:
         found = await running.instances_of(
             house.database, projects.engine, service_id, replica=None, running=tail is None
         )
-        with projects.followers.one_more(caller_of(call)):
+        with projects.audience.one_more(call.principal):
             await socket.accept()
 
             async def listen(tell: Tell) -> None:
@@ -59,7 +60,7 @@ async def _served(socket: WebSocket, service_id: int, tail: int | None) -> None:
                 else:
                     await running.follow(projects.engine, found, tail, tell)
 
-            await over_websocket(socket, listen)
+            await over_websocket(socket, projects.audience, listen)
     except Refusal as refusal:
         await socket.close(_REFUSED, refusal.code)
     except DockerError:

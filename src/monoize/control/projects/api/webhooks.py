@@ -5,12 +5,13 @@ GitHub has no credential of ours: what it sends is believed when it is signed wi
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import Depends, Header, Request
 from starlette.responses import Response
 
 from monoize.base.principal import Call
 from monoize.control.edge.caller import Mutation, mutates, requires
 from monoize.control.edge.here import HouseHere
+from monoize.control.edge.routers import Router
 from monoize.control.edge.windows import number_window
 from monoize.control.edge.wire import Page, Window
 from monoize.control.identity.services import public_address
@@ -20,8 +21,8 @@ from monoize.control.projects.api.variables import Id
 from monoize.control.projects.errors import WebhookUnreadable
 from monoize.control.projects.model.webhooks import DELIVERY_ID, EVENT, Delivery
 
-router = APIRouter(prefix="/projects/{project_id}/webhook", tags=["webhooks"])
-public_router = APIRouter(prefix="/webhooks", tags=["webhooks"])
+router = Router(prefix="/projects/{project_id}/webhook", tags=["webhooks"])
+public_router = Router(prefix="/webhooks", tags=["webhooks"])
 
 
 @router.post("", status_code=201, response_model=NewWebhook)
@@ -47,6 +48,14 @@ async def list_deliveries(
 ) -> Page[Delivery]:
     async with house.database.read() as tx:
         return await webhooks.list_deliveries(tx, project_id, window)
+
+
+@router.post("/deliveries/{delivery_id}/replay", response_model=Delivery)
+async def replay_delivery(
+    project_id: Id, delivery_id: Id, mutation: Annotated[Mutation, mutates("projects.write")]
+) -> Response:
+    """What would follow from a push if it came now: it builds and deploys, also what it did not at that time."""
+    return await mutation.run(lambda change: webhooks.replay(change, project_id, delivery_id))
 
 
 @public_router.post("/github/{project_id}", status_code=202, include_in_schema=False)

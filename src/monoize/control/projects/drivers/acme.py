@@ -23,6 +23,7 @@ from josepy.jwk import JWK, JWKEC
 
 CALL_S: Final = 20
 ORDER_S: Final = 120
+ASKED_AGAIN: Final = dt.timedelta(hours=6)
 _POLL_S: Final = 0.5
 _SAID_CHARS_MOST: Final = 1_000
 _AGENT: Final = "monoize"
@@ -100,6 +101,15 @@ class Authority:
             else:
                 return Issued(done.fullchain_pem, key)
 
+    async def renewal(self, chain_pem: str) -> tuple[dt.datetime | None, dt.datetime]:
+        """When it wants this certificate renewed, if it says, and when to ask again."""
+        try:
+            wanted, again = await _blocking(self._renewal, chain_pem.encode())
+        except AcmeTrouble:
+            return None, dt.datetime.now(dt.UTC) + ASKED_AGAIN
+        # The library tells the time of this machine's zone without saying so.
+        return wanted, again.astimezone(dt.UTC)
+
     async def _prove(
         self, speaking: client.ClientV2, account: Account, authorization: Any, proof: Proof, until: float
     ) -> None:
@@ -121,6 +131,10 @@ class Authority:
                 await asyncio.sleep(_POLL_S)
         finally:
             await proof.withdraw(domain, validation)
+
+    def _renewal(self, chain_pem: bytes) -> tuple[dt.datetime | None, dt.datetime]:
+        # Nobody has to say who they are to ask.
+        return self._client(Account(new_key(), None)).renewal_time(chain_pem)
 
     def _register(self, account: Account) -> str:
         speaking = self._client(account)
@@ -152,7 +166,7 @@ async def _blocking(call: Callable[..., Result], *arguments: Any) -> Result:
         raise _NotYet from problem
     except requests.RequestException as problem:
         raise AcmeTrouble("the authority does not answer") from problem
-    except (errors.Error, messages.Error, JoseError, ValueError) as problem:
+    except (errors.Error, messages.Error, JoseError, ValueError, KeyError) as problem:
         raise AcmeTrouble(str(problem)[:_SAID_CHARS_MOST]) from problem
 
 

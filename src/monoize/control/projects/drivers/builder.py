@@ -23,6 +23,7 @@ async def build(
     image: str,
     labels: Mapping[str, str],
     build_args: Mapping[str, str],
+    memory_mb: int,
     said: Said,
 ) -> str:
     """The id of the image, which is called `image` from now on."""
@@ -32,6 +33,9 @@ async def build(
         "labels": json.dumps(dict(labels)),
         "rm": True,
         "forcerm": True,
+        # Together with swap, so that a build ends rather than slowing the machine.
+        "memory": memory_mb * 1024 * 1024,
+        "memswap": memory_mb * 1024 * 1024,
     }
     steps = docker.build(chunks(context), params, build_args=build_args)
     async with contextlib.aclosing(steps):

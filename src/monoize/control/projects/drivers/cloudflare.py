@@ -13,6 +13,7 @@ from typing import Any, Final
 import httpx2
 
 from monoize.control.projects.errors import DnsProviderRefused
+from monoize.infra.tls import authorities
 
 CALL_S: Final = 30
 PATIENCE_S: Final = 60
@@ -68,7 +69,7 @@ class Cloudflare:
     @contextlib.asynccontextmanager
     async def _client(self) -> AsyncIterator[httpx2.AsyncClient]:
         headers = {"authorization": f"Bearer {self._token}"}
-        async with httpx2.AsyncClient(headers=headers, timeout=CALL_S) as client:
+        async with httpx2.AsyncClient(headers=headers, timeout=CALL_S, verify=authorities()) as client:
             yield client
 
     async def _call(

@@ -9,12 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from monoize.control.projects.model.config import Limits, ServiceConfig, Volume
-from monoize.control.projects.model.instances import TASK, ReleasePlan
+from monoize.control.projects.model.instances import PIDS_UNSAID, TASK, ReleasePlan
 from monoize.control.projects.model.ownership import Ours
 
 LOOPBACK: Final = "127.0.0.1"
-# What keeps a fork bomb in one service from taking the machine, where nobody set another limit.
-PIDS_UNSAID: Final = 4_096
 _INITS: Final = frozenset(
     {"init", "systemd", "s6-svscan", "runsvdir", "tini", "dumb-init", "catatonit", "docker-init"}
 )
@@ -38,7 +36,7 @@ def replica_spec(plan: ReleasePlan, replica: int, terms: Terms) -> dict[str, Any
     return {
         **_common(plan, plan.config.command),
         "Labels": terms.ours.of_replica(plan, replica),
-        "ExposedPorts": {name: {} for name in bindings},
+        "ExposedPorts": {f"{port.container}/{port.protocol}": {} for port in plan.config.ports},
         "HostConfig": host,
         "NetworkingConfig": {"EndpointsConfig": {terms.network: {"Aliases": list(plan.aliases)}}},
     }
@@ -111,9 +109,12 @@ def _restart(config: ServiceConfig) -> Mapping[str, Any]:
 def _bindings(config: ServiceConfig, published: Mapping[int, int]) -> dict[str, list[dict[str, str]]]:
     bindings: dict[str, list[dict[str, str]]] = {}
     for port in config.ports:
-        shown = bindings.setdefault(f"{port.container}/{port.protocol}", [])
+        shown = []
         if port.protocol == "tcp" and port.container in published:
             shown.append({"HostIp": LOOPBACK, "HostPort": str(published[port.container])})
         if port.host is not None:
             shown.append({"HostIp": port.bind, "HostPort": str(port.host)})
+        # One without any is left out: beside it, Docker now and then binds another one twice, and refuses that.
+        if shown:
+            bindings[f"{port.container}/{port.protocol}"] = shown
     return bindings

@@ -159,6 +159,11 @@ def retry_after(failures: int) -> dt.timedelta:
     return min(_FIRST_RETRY * (1 << min(max(failures - 1, 0), 10)), _LAST_RETRY)
 
 
+def renews_itself(certificate: Certificate) -> bool:
+    """Whether it was issued for us, and is to be issued anew without anybody asking."""
+    return certificate.type == "acme" and certificate.auto_renew and certificate.fingerprint is not None
+
+
 def renewal_due(certificate: Certificate, jitter: float) -> dt.datetime | None:
     """When a certificate is asked for anew; `jitter`, from 0 to 1, spreads those of one day over a tenth more."""
     if certificate.type != "acme":
@@ -167,7 +172,7 @@ def renewal_due(certificate: Certificate, jitter: float) -> dt.datetime | None:
         return certificate.renew_at
     if certificate.not_after is None or certificate.not_before is None:
         return certificate.created_at
-    if not certificate.auto_renew:
+    if not renews_itself(certificate):
         return None
     ahead = min(RENEW_BEFORE, (certificate.not_after - certificate.not_before) / 3)
     return certificate.not_after - ahead * (1 + 0.1 * jitter)

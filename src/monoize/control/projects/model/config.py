@@ -38,7 +38,8 @@ VOLUMES_MOST: Final = 32
 REPLICAS_MOST: Final = 20
 ARGUMENTS_MOST: Final = 64
 _PRIVILEGED_BELOW: Final = 1024
-_MOUNT_TARGETS_DENIED: Final = ("/", "/proc", "/sys", "/dev", "/etc/hosts", "/etc/resolv.conf", "/etc/hostname")
+_MOUNT_TARGETS_DENIED: Final = ("/", "/dev", "/etc/hosts", "/etc/resolv.conf", "/etc/hostname")
+_NOTHING_MOUNTED_BELOW: Final = ("/proc", "/sys")
 
 Protocol = Literal["tcp", "udp"]
 Restart = Literal["no", "on-failure", "unless-stopped"]
@@ -143,11 +144,13 @@ def check(config: ServiceConfig, *, is_admin: bool) -> None:
     privileged = sorted(host for host, _ in shown if host and host < _PRIVILEGED_BELOW)
     if privileged and not is_admin:
         raise PrivilegedPort(ports=privileged)
-    targets = [str(PurePosixPath(volume.target)) for volume in config.volumes]
+    # Two slashes at the beginning are one to an engine, and not to a path of POSIX.
+    targets = [str(PurePosixPath("/" + volume.target.lstrip("/"))) for volume in config.volumes]
     if len(set(targets)) < len(targets):
         raise VolumeTargetTwice
     for volume, target in zip(config.volumes, targets, strict=True):
-        if target in _MOUNT_TARGETS_DENIED or ".." in PurePosixPath(volume.target).parts:
+        vital = target in _MOUNT_TARGETS_DENIED or folder_allowed(target, _NOTHING_MOUNTED_BELOW)
+        if vital or ".." in PurePosixPath(volume.target).parts:
             raise MountNotAllowed(f"Nothing may be mounted at {volume.target}.", target=volume.target)
         if volume.is_folder and not is_admin:
             raise MountNotAllowed("Only administrators may mount folders of the machine.", source=volume.source)

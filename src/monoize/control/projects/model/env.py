@@ -12,6 +12,7 @@ from typing import Final, Literal
 from monoize.control.projects.errors import EnvironmentTooDeep, EnvironmentTooLarge, InheritanceCycle
 
 KEY: Final = r"^[A-Za-z_][A-Za-z0-9_]{0,127}$"
+KEY_FORM: Final = re.compile(KEY)
 VALUE_BYTES_MOST: Final = 32_768
 KEYS_MOST: Final = 200
 """In one layer."""

@@ -22,6 +22,9 @@ PORTS: Final = "monoize.ports"
 TASK: Final = "monoize.task"
 BUILD: Final = "monoize.build"
 
+# What keeps a fork bomb in one service from taking the machine, where nobody set another limit.
+PIDS_UNSAID: Final = 4_096
+
 InstanceState = Literal["created", "running", "paused", "restarting", "exited", "dead", "removing", "unknown"]
 _STATES: Final[Mapping[str, InstanceState]] = {
     "created": "created",

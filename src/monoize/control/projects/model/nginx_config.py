@@ -18,7 +18,7 @@ from typing import Final, Literal
 from monoize.control.projects.model import addresses
 from monoize.control.projects.model.routes import RouteOptions, RouteState, checked_options
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 """Counted up with every change of what the same facts are written as."""
 MAIN: Final = "main.conf"
 SITES: Final = "sites.conf"
@@ -213,7 +213,8 @@ class _Writer:
             yield from self._site(domain, list(found))
 
     def _upstream(self, members: Sequence[str]) -> Iterator[str]:
-        yield from (f"server {member};" for member in members)
+        # Who fails once is asked again: to pass over each for a while would make a moment of all an outage.
+        yield from (f"server {member} max_fails=0;" for member in members)
         yield "keepalive 32;"
         # Shorter than what common servers bear, so that no request meets a connection that is being closed.
         yield "keepalive_timeout 4s;"

@@ -37,7 +37,7 @@ class Ours:
         return f"monoize-{self.installation}-p{project_id}"
 
     def volume(self, project_id: int, service_id: int, name: str) -> str:
-        """Named volumes belong to a service."""
+        """Named volumes belong to a service. Without a name: how all of them begin."""
         return f"{self.network(project_id)}-s{service_id}-{name}"
 
     def container(self, plan: ReleasePlan, replica: int) -> str:

@@ -8,9 +8,7 @@ from monoize.control.projects.model.config import ServiceConfig
 
 FIRST: Final = 20_000
 LAST: Final = 29_999
-_SPAN: Final = LAST - FIRST + 1
-# Far apart for releases that start at the same moment, so that they do not reach for the same ones.
-_STRIDE: Final = 7_919
+SPAN: Final = LAST - FIRST + 1
 
 
 def wanted(config: ServiceConfig) -> Collection[tuple[int, int]]:
@@ -27,14 +25,13 @@ def choose(
     *,
     start: int,
 ) -> Mapping[tuple[int, int], int]:
-    """Ports for what has none yet, looking from another place for each release; NoPortFree when all are gone."""
+    """Ports for what has none yet, the first free ones from `start` on; NoPortFree when all are gone."""
     missing = [key for key in wanted(config) if key[1] not in held.get(key[0], {})]
     chosen: dict[tuple[int, int], int] = {}
     gone = set(taken)
-    at = start * _STRIDE % _SPAN
     for key in missing:
-        for step in range(_SPAN):
-            port = FIRST + (at + step) % _SPAN
+        for step in range(SPAN):
+            port = FIRST + (start + step) % SPAN
             if port not in gone and is_free(port):
                 chosen[key] = port
                 gone.add(port)

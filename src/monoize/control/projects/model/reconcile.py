@@ -26,6 +26,7 @@ class Start:
     """The containers are there and do not run."""
 
     service_id: int
+    release_id: int
     container_ids: Sequence[str]
 
 
@@ -109,7 +110,7 @@ def _wanted(service: Service, now: Serving | None, ours: Sequence[Instance]) -> 
     acts: list[Act] = []
     idle = [one.container_id for one in ours if _ought_to_run(one, now.config)]
     if idle:
-        acts.append(Start(service.id, idle))
+        acts.append(Start(service.id, now.release_id, idle))
     if {one.replica for one in ours} < set(range(now.config.replicas)):
         acts.append(Recreate(service.id, now.release_id))
     return acts

@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Row, and_, insert, or_, select, update
+from sqlalchemy import Row, and_, func, insert, or_, select, update
 
 from monoize.control.edge.wire import Window
 from monoize.control.projects.errors import NoSuchDeployment
@@ -101,10 +101,11 @@ async def request_cancel(tx: Tx, id: int) -> None:
     await tx.execute(update(deployments).where(_columns.id == id).values(cancel_requested=True))
 
 
-async def is_any_due(tx: Tx, now: dt.datetime) -> bool:
-    free = or_(_columns.lease_until.is_(None), _columns.lease_until <= now)
-    query = select(_columns.id).where(_columns.open_service_id.is_not(None), free).limit(1)
-    return (await tx.execute(query)).first() is not None
+async def next_at(tx: Tx) -> dt.datetime | None:
+    """When somebody may work on one of those under way: new ones at once, others when their lease has run out."""
+    at = func.min(func.coalesce(_columns.lease_until, _columns.created_at))
+    found: dt.datetime | None = await tx.scalar(select(at).where(_columns.open_service_id.is_not(None)))
+    return found
 
 
 async def claim(tx: Tx, owner: str, *, now: dt.datetime, until: dt.datetime) -> Deployment | None:

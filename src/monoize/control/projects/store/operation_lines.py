@@ -49,6 +49,18 @@ async def after(tx: Tx, of: Of, id: int, last_id: int, most: int) -> Sequence[Op
     return [OperationLine(row.id, row.kind, row.line, row.created_at) for row in await tx.execute(query)]
 
 
+async def newest(tx: Tx, of: Of, id: int, most: int) -> Sequence[OperationLine]:
+    """The last of them, in the order in which they were said."""
+    query = (
+        select(_columns.id, _columns.kind, _columns.line, _columns.created_at)
+        .where(_columns[of] == id)
+        .order_by(_columns.id.desc())
+        .limit(most)
+    )
+    found = [OperationLine(row.id, row.kind, row.line, row.created_at) for row in await tx.execute(query)]
+    return found[::-1]
+
+
 async def count(tx: Tx, of: Of, id: int) -> int:
     return int(await tx.scalar(select(func.count()).where(_columns[of] == id)))
 

@@ -1,6 +1,6 @@
 """SQL of the machine's ports that belong to services: `(protocol, host_port)` is unique, so each has one owner."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import delete, exc, insert, select
@@ -45,5 +45,6 @@ async def put_fixed(tx: Tx, service_id: int, rows: Sequence[Mapping[str, Any]]) 
     await add(tx, rows)
 
 
-async def give_back(tx: Tx, release_id: int) -> None:
-    await tx.execute(delete(published_ports).where(_columns.release_id == release_id))
+async def give_back(tx: Tx, release_id: int, but_of: Collection[int]) -> None:
+    others = _columns.replica.not_in(but_of)
+    await tx.execute(delete(published_ports).where(_columns.release_id == release_id, others))

@@ -15,14 +15,21 @@ from monoize.infra.db import Tx, violated
 _columns = projects.c
 
 
-async def add(tx: Tx, name: str, description: str | None) -> Project:
+async def add(tx: Tx, name: str, description: str | None, *, id: int | None = None) -> Project:
+    """`id` where it has to be one that was given before."""
+    values = {"name": name, "description": description} | ({} if id is None else {"id": id})
     try:
-        done = await tx.execute(insert(projects).values(name=name, description=description))
+        done = await tx.execute(insert(projects).values(**values))
     except exc.IntegrityError as problem:
         raise _taken(problem) from problem
     key = done.inserted_primary_key
     assert key is not None
     return await get(tx, key[0])
+
+
+async def find(tx: Tx, id: int) -> Project | None:
+    row = (await tx.execute(select(projects).where(_columns.id == id))).one_or_none()
+    return _project_of(row) if row else None
 
 
 async def get(tx: Tx, id: int, *, lock: bool = False) -> Project:

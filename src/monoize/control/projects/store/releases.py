@@ -53,6 +53,10 @@ async def get(tx: Tx, id: int) -> Release:
     return _release(row)
 
 
+async def is_given(tx: Tx, id: int) -> bool:
+    return await tx.scalar(select(_columns.id).where(_columns.id == id)) is not None
+
+
 async def numbered(tx: Tx, service_id: int, number: int) -> Release:
     query = select(releases).where(_columns.service_id == service_id, _columns.number == number)
     row = (await tx.execute(query)).one_or_none()

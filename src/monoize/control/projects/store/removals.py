@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, func, insert, select, update
 
 from monoize.control.edge.wire import Window
 from monoize.control.projects.errors import NoSuchRemoval
@@ -65,6 +65,13 @@ async def page(tx: Tx, window: Window, *, visible: Collection[int] | None) -> Se
     if visible is not None:
         query = query.where(_columns.project_id.in_(visible))
     return [_removal_of(row) for row in await tx.execute(query)]
+
+
+async def next_at(tx: Tx) -> dt.datetime | None:
+    """When the next of those that wait is due."""
+    query = select(func.min(_columns.next_at)).where(_columns.state == "waiting")
+    found: dt.datetime | None = await tx.scalar(query)
+    return found
 
 
 async def due(tx: Tx, now: dt.datetime, most: int) -> Sequence[int]:

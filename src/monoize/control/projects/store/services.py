@@ -16,6 +16,7 @@ from monoize.control.projects.model.services import Service
 from monoize.control.projects.model.terms import DeployTerms
 from monoize.control.projects.tables import deployments, projects, releases, service_links, services
 from monoize.infra.db import Tx, violated
+from monoize.infra.matching import contains
 
 _columns = services.c
 _with_project: Final = select(services, projects.c.name.label("project_name")).join_from(services, projects)
@@ -63,6 +64,7 @@ async def page(
     project_id: int | None = None,
     visible: Collection[int] | None = None,
     name: str | None = None,
+    containing: str | None = None,
 ) -> Sequence[Service]:
     query = _with_project.order_by(_columns.id.desc()).limit(window.limit + 1)
     if window.after:
@@ -73,6 +75,8 @@ async def page(
         query = query.where(_columns.project_id.in_(visible))
     if name is not None:
         query = query.where(_columns.name == name)
+    if containing is not None:
+        query = query.where(contains(_columns.name, containing))
     return [service_of(row) for row in await tx.execute(query)]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Row, delete, exc, insert, select, update
 
 from monoize.control.edge.wire import Window
+from monoize.control.projects.errors import NoSuchDelivery
 from monoize.control.projects.model.repositories import Source
 from monoize.control.projects.model.webhooks import Delivery
 from monoize.control.projects.tables import project_webhooks, service_sources, services, webhook_deliveries
@@ -104,7 +105,16 @@ async def add_delivery(tx: Tx, project_id: int, delivery_id: str, values: Mappin
 
 
 async def built_from(tx: Tx, id: int, build_ids: Sequence[int]) -> None:
-    await tx.execute(update(webhook_deliveries).where(_deliveries.id == id).values(build_ids=list(build_ids)))
+    values = {"build_ids": list(build_ids), "outcome": "accepted", "reason": None}
+    await tx.execute(update(webhook_deliveries).where(_deliveries.id == id).values(**values))
+
+
+async def delivery(tx: Tx, project_id: int, id: int) -> Delivery:
+    query = select(webhook_deliveries).where(_deliveries.project_id == project_id, _deliveries.id == id)
+    row = (await tx.execute(query)).one_or_none()
+    if row is None:
+        raise NoSuchDelivery
+    return _delivery(row)
 
 
 async def deliveries(tx: Tx, project_id: int, window: Window) -> Sequence[Delivery]:

@@ -48,7 +48,37 @@ class _Answer(msgspec.Struct):
     error: Any = None
 
 
+class _Words(msgspec.Struct):
+    """A piece as nearly all are: some more words, and nothing else that would have to be noted."""
+
+    content: str
+    refusal: None = None
+    reasoning_content: None = None
+    reasoning: None = None
+    tool_calls: None = None
+    function_call: None = None
+    audio: None = None
+    images: None = None
+    reasoning_details: None = None
+
+
+class _ChoiceOfWords(msgspec.Struct):
+    delta: _Words
+    finish_reason: None = None
+    usage: None = None
+    error: None = None
+
+
+class _WordsAlone(msgspec.Struct):
+    choices: tuple[_ChoiceOfWords]
+    usage: None = None
+    x_groq: None = None
+    service_tier: None = None
+    error: None = None
+
+
 _answer: Final = msgspec.json.Decoder(_Answer)
+_words_alone: Final = msgspec.json.Decoder(_WordsAlone)
 
 
 class Watched(msgspec.Struct, kw_only=True):
@@ -84,24 +114,49 @@ class Watcher(Watched, kw_only=True):
             self._note_failure(event, json_object(data) or {})
         _note(self, answer)
 
+    def hears_words(self, event: str | None, data: bytes) -> bool:
+        if event is not None or self.model is None:
+            return False
+        try:
+            words = _words_alone.decode(data).choices[0].delta.content
+        except NOT_JSON:
+            return False
+        self.output_chars += len(words)
+        return bool(words)
+
     def _note_failure(self, event: str | None, chunk: Json) -> None:
         self.error = self.error or (failure_of(chunk) if event == "error" else embedded_failure(chunk))
 
 
 def watch_response(body: bytes) -> Watched:
     """The same facts of a whole answer."""
+    try:
+        answer = _answer.decode(body)
+    except NOT_JSON:
+        return _watch_with_care(body, None)
+    if not answer.choices or answer.choices[0].message is None or answer.error:
+        return _watch_with_care(body, answer)
+    watched = Watched()
+    _note(watched, answer)
+    if watched.error is None:
+        # It is here as a whole, whether it says why it ended or not.
+        watched.is_semantic = watched.is_complete = True
+    return watched
+
+
+def _watch_with_care(body: bytes, answer: _Answer | None) -> Watched:
+    """What is no answer, or one with other types than it should have."""
     watched, found = Watched(), json_object(body)
     if found is None:
         watched.error = Failed(message="The provider's answer is no JSON.", code=INVALID)
         return watched
     watched.error = embedded_failure(found)
-    try:
-        _note(watched, _answer.decode(body))
-    except NOT_JSON:
+    if answer is not None:
+        _note(watched, answer)
+    else:
         _note_all(watched, found)
     choice = next(iter(told_list(found.get("choices")) or ()), None)
     if isinstance(choice, dict) and isinstance(choice.get("message"), dict) and watched.error is None:
-        # It is here as a whole, whether it says why it ended or not.
         watched.is_semantic = watched.is_complete = True
     elif watched.error is None:
         watched.error = Failed(message="The provider's answer has no message.", code=INVALID)
@@ -110,14 +165,13 @@ def watch_response(body: bytes) -> Watched:
 
 def _note(watched: Watched, answer: _Answer) -> None:
     choices = answer.choices or ()
-    if watched.model is not None and len(choices) == 1 and (words := _words_alone(answer, choices[0])):
-        watched.is_semantic = True
-        watched.output_chars += len(words)
-        return
     watched.model = watched.model or told_text(answer.model) or None
     watched.service_tier = told_text(answer.service_tier) or watched.service_tier
-    in_choice = [{"usage": choices[0].usage}] if choices else []
-    _note_usage(watched, {"usage": answer.usage, "choices": in_choice, "x_groq": answer.x_groq})
+    if isinstance(answer.usage, dict) and answer.usage:
+        watched.report = merged(watched.report, answer.usage)
+    elif (choices and choices[0].usage) or answer.x_groq:
+        in_choice = [{"usage": choices[0].usage}] if choices else []
+        _note_usage(watched, {"choices": in_choice, "x_groq": answer.x_groq})
     for choice in choices:
         if choice.error or choice.finish_reason == FAILURE:
             known = embedded_failure({"choices": [], "error": choice.error})
@@ -128,30 +182,6 @@ def _note(watched: Watched, answer: _Answer) -> None:
         if told_text(choice.finish_reason):
             watched.is_complete = is_something = True
         watched.is_semantic = watched.is_semantic or is_something
-
-
-def _words_alone(answer: _Answer, choice: _Choice) -> str:
-    """As nearly all pieces are: some more words, and nothing else that would have to be noted. Empty: not so."""
-    delta = choice.delta
-    is_alone = (
-        delta is not None
-        and isinstance(delta.content, str)
-        and delta.refusal is None
-        and delta.reasoning_content is None
-        and delta.reasoning is None
-        and delta.tool_calls is None
-        and delta.function_call is None
-        and delta.reasoning_details is None
-        and choice.finish_reason is None
-        and choice.usage is None
-        and choice.error is None
-        and answer.usage is None
-        and answer.x_groq is None
-        and answer.service_tier is None
-        and answer.error is None
-    )
-    words: str = delta.content if is_alone and delta is not None else ""
-    return words
 
 
 def _note_all(watched: Watched, chunk: Json) -> None:
@@ -169,6 +199,8 @@ def _note_usage(watched: Watched, body: Json) -> None:
 
 def _seen(message: _Message) -> tuple[int, bool]:
     """(visible characters, whether there is anything)"""
+    if _is_text(message):
+        return len(message.content), bool(message.content)
     texts = [told_text(text) or "" for text in (message.content, message.refusal)]
     if isinstance(message.content, list):
         texts += _texts(message.content)
@@ -179,6 +211,21 @@ def _seen(message: _Message) -> tuple[int, bool]:
     texts += [text for call in called for text in _call_texts(call)]
     chars = sum(map(len, texts))
     return chars, bool(chars or called or details or message.audio or message.images)
+
+
+def _is_text(message: _Message) -> bool:
+    """And nothing besides, as nearly all are."""
+    return (
+        isinstance(message.content, str)
+        and message.refusal is None
+        and message.reasoning_content is None
+        and message.reasoning is None
+        and message.tool_calls is None
+        and message.function_call is None
+        and message.reasoning_details is None
+        and message.audio is None
+        and message.images is None
+    )
 
 
 def _texts(parts: Iterable[Any]) -> list[str]:

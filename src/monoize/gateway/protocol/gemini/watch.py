@@ -71,6 +71,10 @@ class Watcher:
             else:
                 self.error = _INVALID
 
+    def hears_words(self, event: str | None, data: bytes) -> bool:
+        """Each of its events may be the last, and tells what was used."""
+        return False
+
     def seen(self) -> Watched:
         return Watched(
             usage=self.usage,

@@ -73,6 +73,12 @@ class Watcher:
                 # Whoever receives it will find out as well; it proves nothing.
                 return
 
+    def hears_words(self, event: str | None, data: bytes) -> bool:
+        if event != "content_block_delta":
+            return False
+        self.see(event, data)
+        return True
+
     def _kind(self, data: bytes) -> str:
         """Some give their events no name."""
         if data.strip() == _DONE:

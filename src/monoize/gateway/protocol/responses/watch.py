@@ -101,6 +101,12 @@ class Watcher(Watched, kw_only=True):
         number = _NUMBER.search(data)
         self.sequence_number = int(number[1]) + 1 if number else self.sequence_number + 1
 
+    def hears_words(self, event: str | None, data: bytes) -> bool:
+        if event is None or not event.endswith(".delta"):
+            return False
+        self.see(event, data)
+        return True
+
     def _head(self, data: bytes) -> None:
         response = _response_in(data)
         if response:

@@ -7,10 +7,9 @@ import json
 import tarfile
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from monoize.control.compute.drivers.answers import understood
-from monoize.control.compute.model.environment import environment, is_loopback
+from monoize.control.compute.model.environment import environment, is_everywhere
 from monoize.control.compute.model.machines import (
     AGENT_PORT,
     INSTALLATION_LABEL,
@@ -65,9 +64,12 @@ def config(spec: MachineSpec, network: Mapping[str, Any], installation: str) -> 
 
 
 def check_way_out(spec: MachineSpec) -> None:
-    proxy = spec.access.proxy
-    if is_loopback(urlsplit(f"//{proxy}").hostname or ""):
-        message = f"containers do not reach the egress proxy at {proxy}; set egress_listen to 0.0.0.0:3128"
+    ways = spec.access.ways.here
+    if not is_everywhere(f"//{ways.proxy}"):
+        message = f"containers do not reach the egress proxy at {ways.proxy}; set egress_listen to 0.0.0.0:3128"
+        raise ProviderRefused(NAME, message, "invalid")
+    if not is_everywhere(ways.control_url):
+        message = f"containers do not reach models at {ways.control_url}; set host to 0.0.0.0"
         raise ProviderRefused(NAME, message, "invalid")
 
 

@@ -1,8 +1,8 @@
 """Machines that are containers of a Docker-compatible engine, each in a network of its own.
 
 That network is internal: it has no way out but the proxy on its gateway's address, where this computer answers.
-Whatever of this computer listens on all addresses can be reached there too. Data in the volume /data stays over
-updates; the rest of the container's files does not.
+What else listens on this computer is kept from it by a `HostWall`, before any container starts. Data in the volume
+/data stays over updates; the rest of the container's files does not.
 
 Network, volume and container are made in this order, labelled with the machine's id, and each may be there already;
 the container decides whether the machine is there. Fails as the Protocol says; an image that is still being fetched
@@ -15,6 +15,8 @@ import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
+
+import structlog
 
 from monoize.base.clock import utc_now
 from monoize.control.compute.drivers.docker.container import (
@@ -31,6 +33,7 @@ from monoize.control.compute.drivers.docker.container import (
     reading,
     remains,
 )
+from monoize.control.compute.drivers.docker.host_wall import BRIDGE_OPTION, HostWall
 from monoize.control.compute.drivers.patience import in_time
 from monoize.control.compute.model.machines import (
     ALL_METRICS,
@@ -48,6 +51,8 @@ from monoize.control.compute.model.machines import (
 )
 from monoize.infra.docker import Docker, EngineGone, EngineRefused, InTheWay, NotThere
 
+log = structlog.get_logger(__name__)
+
 _PULL_WAIT_S: Final = 40.0
 _PULLS_MOST: Final = 8
 _PULL_AGAIN_S: Final = 5.0
@@ -59,10 +64,12 @@ class DockerDriver:
     metered: Final[frozenset[Metric]] = ALL_METRICS
     can_update: Final = True
 
-    def __init__(self, url: str, installation: str) -> None:
-        """`installation`: whose machines these are, of several that may share the engine."""
+    def __init__(self, url: str, installation: str, wall: HostWall | None) -> None:
+        """`installation`: whose machines these are, of several that may share the engine. `wall`: None where
+        somebody else sees to it."""
         self._docker = Docker(url)
         self._installation = installation
+        self._wall = wall
         self._pulls: dict[str, asyncio.Task[None]] = {}
 
     @in_time
@@ -91,6 +98,7 @@ class DockerDriver:
     @in_time
     async def start(self, ref: MachineRef) -> None:
         async with _told():
+            await self._walled(ref)
             await self._docker.start_container(ref.name)
 
     @in_time
@@ -102,6 +110,7 @@ class DockerDriver:
     @in_time
     async def restart(self, ref: MachineRef) -> None:
         async with _told():
+            await self._walled(ref)
             await self._docker.restart_container(ref.name, STOP_GRACE_S)
 
     @in_time
@@ -133,6 +142,8 @@ class DockerDriver:
             found = [listed(container) for container in containers]
             names = {one.name for one in found}
             others = [*await self._docker.networks(labelled), *await self._docker.volumes(labelled)]
+        if found:
+            await self._wall_stands_on()
         for ref in {MachineRef(left["Labels"][MACHINE_LABEL]) for left in others}:
             if ref.name not in names:
                 found.append(remains(ref))
@@ -186,6 +197,7 @@ class DockerDriver:
             raise ProviderAway(NAME, "the container went away while it was made")
         if there["State"]["Status"] == "created" and spec.files:
             await self._docker.put_archive(spec.ref.name, "/", archive(spec.files))
+        await self._walled(spec.ref)
         await self._docker.start_container(spec.ref.name)
         return observed(await self._docker.inspect_container(spec.ref.name))
 
@@ -193,12 +205,29 @@ class DockerDriver:
         """The machine's network, known by its label. Names of networks are not kept single, and the engine cannot
         tell equal ones apart: so each has its own, and where two were made at once the oldest counts."""
         if not await self._networks(spec.ref):
-            config = {"Internal": True, "Labels": labels(spec, self._installation)}
-            await self._docker.create_network(f"{spec.ref.name}-{secrets.token_hex(4)}", config)
+            suffix = secrets.token_hex(4)
+            config: dict[str, Any] = {"Internal": True, "Labels": labels(spec, self._installation)}
+            if self._wall is not None:
+                config["Options"] = {BRIDGE_OPTION: self._wall.bridge(suffix)}
+            await self._docker.create_network(f"{spec.ref.name}-{suffix}", config)
         found = await self._networks(spec.ref)
         if not found:
             raise ProviderAway(NAME, "the network went away while the machine was made")
         return min(found, key=lambda network: (network["Created"], network["Id"]))
+
+    async def _walled(self, ref: MachineRef) -> None:
+        """Before a container starts: ProviderRefused, if it would reach what listens on this computer."""
+        if self._wall is not None:
+            for network in await self._networks(ref):
+                await self._wall.stands_before((network.get("Options") or {}).get(BRIDGE_OPTION, "of the engine"))
+
+    async def _wall_stands_on(self) -> None:
+        """Containers that run go on running where it cannot; but nobody is left to believe that it does."""
+        if self._wall is not None:
+            try:
+                await self._wall.stands()
+            except (ProviderRefused, TimeoutError) as problem:
+                log.error("host_open_to_containers", problem=str(problem))  # noqa: TRY400
 
     async def _networks(self, ref: MachineRef) -> Sequence[Mapping[str, Any]]:
         return await self._docker.networks({"label": [f"{MACHINE_LABEL}={ref.machine_id}"]})

@@ -30,7 +30,7 @@ from monoize.control.compute.model.machines import (
     Metric,
     Observed,
     Power,
-    ProviderRefused,
+    ProviderAway,
     Reading,
     ToRead,
     gone,
@@ -200,7 +200,7 @@ class FlyDriver:
     async def _all(self, key: str, value: str) -> Sequence[Mapping[str, Any]]:
         answer = await self._api.call("GET", self._path(), params={f"metadata.{key}": value}, pace=self._listing)
         if not isinstance(answer.body, list):
-            raise ProviderRefused(NAME, "its list of machines is not a list")
+            raise ProviderAway(NAME, "its list of machines is not a list")
         return answer.body
 
     async def _query(self, expression: str) -> Mapping[str, float]:

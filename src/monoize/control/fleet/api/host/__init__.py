@@ -1,11 +1,9 @@
 """What hosts call. The same routes lie at the root, where couriers know them, and under /api/fleet/host."""
 
-from fastapi import APIRouter
-
-from monoize.control.edge.routers import joined
+from monoize.control.edge.routers import Router
 from monoize.control.fleet.api.host import auth, files, install, seeds, tokens, usage, users, versions, wrapper
 
 
-def router() -> APIRouter:
+def router() -> Router:
     parts = (auth, tokens, users, usage, files, versions, install, wrapper)
-    return joined(*(part.router for part in parts), seeds.scripts, seeds.documents)
+    return Router.joined(*(part.router for part in parts), seeds.scripts, seeds.documents)

@@ -5,12 +5,13 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import TypeAdapter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from monoize.base.clock import utc_now
+from monoize.control.edge.routers import Router
 from monoize.control.fleet.actions import credentials, hosts, payloads, usage, validation
 from monoize.control.fleet.actions.credentials import Judged, Offer, Told
 from monoize.control.fleet.api.host.bodies import Sync, sync_of
@@ -26,7 +27,7 @@ from monoize.control.fleet.model.pools import Pool
 from monoize.control.fleet.model.tools import TOOLS
 from monoize.control.fleet.model.versions_block import Wrapper, versions_block
 
-router = APIRouter(route_class=HostRoute)
+router = Router(route_class=HostRoute)
 
 _data = TypeAdapter(dict[str, Any])
 

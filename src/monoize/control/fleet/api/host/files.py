@@ -2,13 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header
+from fastapi import Header
 from starlette.responses import Response
 
+from monoize.control.edge.routers import Router
 from monoize.control.fleet.actions import files
 from monoize.control.fleet.api.host.caller import HostCallerHere, HostRoute, ok
 
-router = APIRouter(route_class=HostRoute, tags=["hosts"])
+router = Router(route_class=HostRoute, tags=["hosts"])
 
 
 @router.get("/files")

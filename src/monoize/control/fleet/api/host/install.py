@@ -3,7 +3,6 @@
 Whoever fetches it pipes it into a shell, so a refusal is a script as well: one that says why, and fails.
 """
 
-from fastapi import APIRouter
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,6 +11,7 @@ from monoize.base.clock import utc_now
 from monoize.base.errors import Refusal
 from monoize.base.principal import VISITOR, Call
 from monoize.control.edge.here import HouseHere
+from monoize.control.edge.routers import Router
 from monoize.control.fleet.actions import enrolment
 from monoize.control.fleet.api.here import FleetHere
 from monoize.control.fleet.api.host.caller import Handler
@@ -34,7 +34,7 @@ class ScriptRoute(APIRoute):
         return answered
 
 
-router = APIRouter(route_class=ScriptRoute, tags=["hosts"])
+router = Router(route_class=ScriptRoute, tags=["hosts"])
 
 
 @router.get("/install/{token}")

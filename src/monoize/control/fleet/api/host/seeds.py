@@ -2,20 +2,21 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import Path
 from starlette.requests import Request
 from starlette.responses import Response
 
 from monoize.base.principal import VISITOR, Call
 from monoize.control.edge.here import HouseHere
+from monoize.control.edge.routers import Router
 from monoize.control.fleet.actions import seed_links
 from monoize.control.fleet.api.host.bodies import document_of
 from monoize.control.fleet.api.host.caller import OpenRoute, ok
 from monoize.control.fleet.api.host.install import ScriptRoute
 from monoize.control.fleet.model.dates import written
 
-scripts = APIRouter(route_class=ScriptRoute)
-documents = APIRouter(route_class=OpenRoute)
+scripts = Router(route_class=ScriptRoute)
+documents = Router(route_class=OpenRoute)
 
 Token = Annotated[str, Path(max_length=512)]
 

@@ -5,7 +5,6 @@ It speaks as the provider does, for a program that knows nothing of us; a refusa
 
 from typing import Annotated
 
-from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -13,13 +12,14 @@ from starlette.responses import JSONResponse, Response
 from monoize.base.clock import utc_now
 from monoize.base.principal import Call
 from monoize.control.edge.here import HouseHere
+from monoize.control.edge.routers import Router
 from monoize.control.edge.wire import STORABLE
 from monoize.control.fleet.actions import exchange
 from monoize.control.fleet.api.host.caller import OpenRoute
 from monoize.control.fleet.errors import HostTokenReused
 from monoize.control.fleet.model.hosts import host_principal
 
-router = APIRouter(route_class=OpenRoute)
+router = Router(route_class=OpenRoute)
 
 
 class TokenRequest(BaseModel):

@@ -4,11 +4,11 @@ import dataclasses
 import datetime as dt
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from starlette.responses import Response
 
 from monoize.base.clock import utc_now
+from monoize.control.edge.routers import Router
 from monoize.control.edge.wire import Wire
 from monoize.control.fleet.actions import calls, usage
 from monoize.control.fleet.api.host.caller import HostCaller, HostCallerHere, HostRoute, ok
@@ -26,7 +26,7 @@ from monoize.control.fleet.model.usage import (
 from monoize.control.fleet.model.usage_lines import Counts
 from monoize.control.telemetry.errors import UsageReportedAtOnce
 
-router: Final = APIRouter(route_class=HostRoute)
+router: Final = Router(route_class=HostRoute)
 
 _LINE_CHARS_MOST: Final = 8192
 _SEPARATED_DIGITS_MOST: Final = 32

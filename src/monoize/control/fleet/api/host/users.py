@@ -2,16 +2,16 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter
 from pydantic import AfterValidator, Field
 from starlette.responses import Response
 
 from monoize.base.clock import utc_now
+from monoize.control.edge.routers import Router
 from monoize.control.edge.wire import STORABLE, Wire
 from monoize.control.fleet.actions import calls
 from monoize.control.fleet.api.host.caller import HostCallerHere, HostRoute, ok
 
-router = APIRouter(route_class=HostRoute)
+router = Router(route_class=HostRoute)
 
 _NAME_MOST = 255
 _Name = Annotated[str, Field(max_length=_NAME_MOST), STORABLE, AfterValidator(str.strip)]

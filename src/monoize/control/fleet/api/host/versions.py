@@ -1,9 +1,9 @@
 """/versions: what couriers run, without a key, so that it also tells whether the hosts' API is up."""
 
-from fastapi import APIRouter
 from starlette.responses import Response
 
 from monoize.control.edge.here import HouseHere
+from monoize.control.edge.routers import Router
 from monoize.control.fleet.actions import validation
 from monoize.control.fleet.actions.pools import get_pool
 from monoize.control.fleet.api.here import FleetHere
@@ -12,7 +12,7 @@ from monoize.control.fleet.drivers.courier_script import courier_script
 from monoize.control.fleet.model.pools import DEFAULT_POOL_ID
 from monoize.control.fleet.model.versions_block import Wrapper, versions_block
 
-router = APIRouter(route_class=OpenRoute, tags=["hosts"])
+router = Router(route_class=OpenRoute, tags=["hosts"])
 
 
 @router.get("/versions")

@@ -1,12 +1,12 @@
 """/wrapper: the courier that hosts run. The same bytes for every host, and no secret in them."""
 
-from fastapi import APIRouter
 from starlette.responses import Response
 
+from monoize.control.edge.routers import Router
 from monoize.control.fleet.api.host.caller import HostCallerHere, HostRoute, ok
 from monoize.control.fleet.drivers.courier_script import courier_script
 
-router = APIRouter(prefix="/wrapper", route_class=HostRoute, tags=["hosts"])
+router = Router(prefix="/wrapper", route_class=HostRoute, tags=["hosts"])
 
 
 @router.get("")

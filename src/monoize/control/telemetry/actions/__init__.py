@@ -1,0 +1,1 @@
+"""The verbs of telemetry, by what they are about."""

@@ -1,0 +1,1 @@
+"""Pages of models, prices, providers and what their names mean."""

@@ -1,0 +1,1 @@
+"""The room of agents and their machines, a file for each noun."""

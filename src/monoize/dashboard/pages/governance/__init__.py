@@ -1,0 +1,1 @@
+"""What agents may do, who is asked first, and how they are stopped."""

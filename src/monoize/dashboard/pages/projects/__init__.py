@@ -1,0 +1,1 @@
+"""The room of projects, a file for each noun."""

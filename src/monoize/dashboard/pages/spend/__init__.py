@@ -1,0 +1,1 @@
+"""What was asked of models, what it came to, and who paid."""
