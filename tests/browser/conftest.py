@@ -16,7 +16,7 @@ from playwright.async_api import Browser, async_playwright, expect
 from support.demo import TINY, fill
 from support.demo.addresses import addresses
 from support.docker_engine import LazyEngine
-from support.engines import Scratch, absent
+from support.engines import absent, open_scratch
 from support.house import MASTER_KEY, open_house, test_settings
 from support.patience import PATIENCE_S
 from support.server import Server, forked_server
@@ -73,9 +73,10 @@ def engine() -> Iterator[LazyEngine]:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def lived_in(
-    sqlite_scratch: Scratch, tmp_path_factory: pytest.TempPathFactory, engine: LazyEngine
+    tmp_path_factory: pytest.TempPathFactory, engine: LazyEngine
 ) -> AsyncIterator[LivedIn]:
-    folder, dsn = tmp_path_factory.mktemp("lived_in"), sqlite_scratch.fresh()
+    folder = tmp_path_factory.mktemp("lived_in")
+    dsn = open_scratch("sqlite", folder).fresh()
     async with open_house(test_settings(dsn, folder)) as house:
         root = await house.make_root()
         await fill(house, root, TINY, utc_now())

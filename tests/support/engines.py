@@ -87,7 +87,9 @@ class SqliteScratch:
         file = self._done.pop() if self._done else next(self._files)
         for old in self._folder.glob(f"{file.name}-*"):
             old.unlink()
-        shutil.copyfile(self._folder / "template.db", file)
+        # Another file under the same name: whoever has not yet closed the one before keeps that to itself.
+        shutil.copyfile(self._folder / "template.db", new := self._folder / "new")
+        new.replace(file)
         return f"sqlite://{file}"
 
     def done(self, address: str) -> None:

@@ -277,7 +277,8 @@ async def refund(scene: Scene) -> Request:
 async def set_balance_limit(scene: Scene) -> Request:
     user = await scene.created("/api/users", username="alice")
     rows = (("balance.set_limit", "user:root", "user"),)
-    return Request(await scene.root(), f"/api/ledger/balances/{user['id']}", rows, {"unlimited": True})
+    limit = {"unlimited": False, "hold_policy": "overdraft", "overdraft_nano_usd": "5000000000"}
+    return Request(await scene.root(), f"/api/ledger/balances/{user['id']}", rows, limit)
 
 
 async def key_with_sub_account(scene: Scene) -> str:
