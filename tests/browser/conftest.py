@@ -71,12 +71,17 @@ def engine() -> Iterator[LazyEngine]:
     lazy.remove()
 
 
+@pytest.fixture(scope="session")
+def database_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Lived in for as long as the session lasts, beside tests whose databases pass from one to the next."""
+    return open_scratch("sqlite", tmp_path_factory.mktemp("lived_in_database")).fresh()
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def lived_in(
-    tmp_path_factory: pytest.TempPathFactory, engine: LazyEngine
+    database_of_its_own: str, tmp_path_factory: pytest.TempPathFactory, engine: LazyEngine
 ) -> AsyncIterator[LivedIn]:
-    folder = tmp_path_factory.mktemp("lived_in")
-    dsn = open_scratch("sqlite", folder).fresh()
+    folder, dsn = tmp_path_factory.mktemp("lived_in"), database_of_its_own
     async with open_house(test_settings(dsn, folder)) as house:
         root = await house.make_root()
         await fill(house, root, TINY, utc_now())

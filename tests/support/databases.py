@@ -22,8 +22,9 @@ async def borrowed(address: str, *, pool_size: int) -> AsyncIterator[Database]:
         yield database
     finally:
         import os
-        taken={k:v.taken for k,v in database.pools().items() if v.taken}
+
+        taken = {k: v.taken for k, v in database.pools().items() if v.taken}
         if taken:
-            open('/tmp/leaks.txt','a').write(f"{os.environ.get('PYTEST_CURRENT_TEST')} {taken} {address}\n")
+            open("/tmp/leaks.txt", "a").write(f"{os.environ.get('PYTEST_CURRENT_TEST')} {taken} {address}\n")
         await database.close()
         alike.append(database)

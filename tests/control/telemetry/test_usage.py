@@ -4,7 +4,8 @@ import csv
 import datetime as dt
 import io
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
@@ -24,7 +25,7 @@ from monoize.contract.events import Charged, RequestLog
 from monoize.control.ledger.actions.logs import log_requests
 from monoize.control.telemetry.actions import usage
 from monoize.control.telemetry.model.calls import RecordedCall
-from monoize.control.telemetry.model.queries import Dimension, UsageTable, span_of
+from monoize.control.telemetry.model.queries import Dimension, Figure, UsageTable, span_of
 from monoize.control.telemetry.model.usage import (
     DURATION_BOUNDS_MS,
     HOUR_MS,
@@ -121,6 +122,37 @@ async def test_hours_and_days_say_the_same_of_everybody(bench: Bench):
     assert found.total.calls == (await asked(bench, "provider", "served_model", step="day")).total.calls
     assert (await asked(bench, tenant_id=TENANT)).total == (await asked(bench)).total
     assert [] == (await asked(bench, provider="nobody")).items
+
+
+async def test_the_greatest_are_told_and_the_others_together(bench: Bench):
+    third = new_id()
+    await bench.record(
+        *(call(ANOTHER, at_ms=NOON_MS + day * DAY_MS) for day in (0, 0, 1)),
+        *(
+            call(SOMEBODY, at_ms=NOON_MS + DAY_MS, model=model)
+            for model in ("claude-haiku-4-5", "claude-sonnet-4-6")
+        ),
+        call(third),
+    )
+    day, next_day = (NOON.replace(hour=0) + dt.timedelta(days=days) for days in (0, 1))
+    span = span_of("day", NOON, NOON + dt.timedelta(days=2), NOON)
+    calls: Final[Sequence[Figure]] = ["calls"]
+
+    async with bench.database.read() as tx:
+        two = await usage.ranking(tx, span, ["user_id"], {}, of=calls, most=2, sees_behind=True)
+        one = await usage.ranking(tx, span, ["user_id", "served_model"], {}, of=calls, most=1, sees_behind=True)
+        none = await usage.ranking(
+            tx, span, ["user_id"], {"provider": "nobody"}, of=calls, most=2, sees_behind=True
+        )
+        course = await usage.course(tx, span, "user_id", {}, of=calls, most=2, sees_behind=True)
+
+    assert [(ANOTHER, 3), (SOMEBODY, 2)] == [(row.by["user_id"], row.usage.calls) for row in two.greatest]
+    assert (1, 6, 6 * USAGE_NANO) == (two.others.calls, two.total.calls, two.total.cost_nano_usd)
+    assert [3] == [row.usage.calls for row in one.greatest]
+    assert ([], 0, 0) == (none.greatest, none.others.calls, none.total.calls)
+    steps = {name: {at: each.calls for at, each in steps.items()} for name, steps in course.greatest.items()}
+    assert {ANOTHER: {day: 2, next_day: 1}, SOMEBODY: {next_day: 2}} == steps
+    assert {day: 1, next_day: 0} == {at: each.calls for at, each in course.others.items()}
 
 
 async def test_savings_and_drift_come_from_sums(sqlite_bench: Bench):

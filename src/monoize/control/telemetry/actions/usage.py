@@ -4,16 +4,20 @@ Only sums are read, never the calls themselves: a month of ten million calls is 
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from monoize.base.clock import DAY_MS
 from monoize.control.telemetry.errors import TooMuchUsage
 from monoize.control.telemetry.model.queries import (
     ROWS_MOST,
+    Course,
     Dimension,
+    Figure,
     Group,
+    Ranking,
     Span,
     Summary,
+    Usage,
     UsageFilter,
     UsageRow,
     UsageTable,
@@ -21,7 +25,7 @@ from monoize.control.telemetry.model.queries import (
     span_of,
     told,
 )
-from monoize.control.telemetry.model.usage import NOBODY, begin, total
+from monoize.control.telemetry.model.usage import NOBODY, Figures, begin, total, without
 from monoize.control.telemetry.store import usage as store
 from monoize.infra.db import Tx
 
@@ -43,6 +47,58 @@ async def usage(
     )
 
 
+async def ranking(
+    tx: Tx,
+    span: Span,
+    by: Sequence[Dimension],
+    wanted: UsageFilter,
+    *,
+    of: Sequence[Figure],
+    most: int,
+    sees_behind: bool,
+) -> Ranking:
+    """However many there are: only the greatest are added up, and what they came to is taken from the whole."""
+    greatest = await store.greatest(tx, span, by, wanted, of=of, most=most)
+    found = await store.groups(tx, span, by, wanted, in_steps=False, most=most, only=greatest)
+    rows = {group.names: group for group in found}
+    whole = total(group.figures for group in await store.groups(tx, span, (), wanted, in_steps=False, most=1))
+    others = without(whole, [group.figures for group in found])
+    return Ranking(
+        [_row(rows[names], by, sees_behind=sees_behind) for names in greatest],
+        told(others, sees_behind=sees_behind),
+        told(whole, sees_behind=sees_behind),
+    )
+
+
+async def course(
+    tx: Tx,
+    span: Span,
+    by: Dimension,
+    wanted: UsageFilter,
+    *,
+    of: Sequence[Figure],
+    most: int,
+    sees_behind: bool,
+) -> Course:
+    """How the greatest went, and all others together."""
+    greatest = await store.greatest(tx, span, (by,), wanted, of=of, most=most)
+    found = await store.groups(tx, span, (by,), wanted, in_steps=True, most=ROWS_MOST, only=greatest)
+    of_all = await store.groups(tx, span, (), wanted, in_steps=True, most=ROWS_MOST)
+    named: dict[str, dict[int, Figures]] = {name: {} for (name,) in greatest}
+    for group in found:
+        named[group.names[0]][group.at_ms or 0] = group.figures
+    others = {
+        at_ms: without(group.figures, [figures[at_ms] for figures in named.values() if at_ms in figures])
+        for group in of_all
+        if (at_ms := group.at_ms or 0)
+    }
+
+    def by_moment(figures: Mapping[int, Figures]) -> dict[dt.datetime, Usage]:
+        return {moment(at_ms): told(each, sees_behind=sees_behind) for at_ms, each in figures.items()}
+
+    return Course({_named(name): by_moment(each) for name, each in named.items()}, by_moment(others))
+
+
 async def summary(tx: Tx, wanted: UsageFilter, now: dt.datetime, *, sees_behind: bool) -> Summary:
     """In one query: the days of this month."""
     first = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
@@ -59,6 +115,10 @@ async def summary(tx: Tx, wanted: UsageFilter, now: dt.datetime, *, sees_behind:
 def _row(group: Group, by: Sequence[Dimension], *, sees_behind: bool) -> UsageRow:
     return UsageRow(
         at=None if group.at_ms is None else moment(group.at_ms),
-        by={dimension: None if name == NOBODY else name for dimension, name in zip(by, group.names, strict=True)},
+        by={dimension: _named(name) for dimension, name in zip(by, group.names, strict=True)},
         usage=told(group.figures, sees_behind=sees_behind),
     )
+
+
+def _named(name: str) -> str | None:
+    return None if name == NOBODY else name

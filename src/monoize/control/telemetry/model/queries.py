@@ -16,6 +16,18 @@ from monoize.control.telemetry.model.usage import HOUR_MS, Figures, begin, perce
 Step = Literal["hour", "day"]
 Dimension = Literal["tenant_id", "user_id", "api_key_id", "agent_id", "provider", "model", "served_model"]
 """Columns of the sums."""
+Figure = Literal[
+    "calls",
+    "input_tokens",
+    "output_tokens",
+    "cache_creation_input_tokens",
+    "cache_read_input_tokens",
+    "cost_nano",
+    "charge_nano",
+]
+"""What groups may be ranked by."""
+Names = tuple[str, ...]
+"""Of one group, in the order of the dimensions."""
 BEHIND: Final = frozenset[Dimension]({"tenant_id", "user_id", "provider", "served_model"})
 """What is told only to those who may read everybody's ledger."""
 STEP_MS: Final[Mapping[Step, int]] = {"hour": HOUR_MS, "day": DAY_MS}
@@ -36,10 +48,10 @@ class Span(NamedTuple):
 
 
 class Group(NamedTuple):
-    """`at_ms` is None where the whole span is one; `names` in the order of the dimensions."""
+    """`at_ms` is None where the whole span is one."""
 
     at_ms: int | None
-    names: tuple[str, ...]
+    names: Names
     figures: Figures
 
 
@@ -102,6 +114,23 @@ class UsageTable:
     step: Step | None
     items: Sequence[UsageRow]
     total: Usage
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Ranking:
+    """The greatest in their order, and all others together."""
+
+    greatest: Sequence[UsageRow]
+    others: Usage
+    total: Usage
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Course:
+    """The greatest by their names and all others together, step by step; where nothing was, nothing is."""
+
+    greatest: Mapping[str | None, Mapping[dt.datetime, Usage]]
+    others: Mapping[dt.datetime, Usage]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -98,6 +98,10 @@ def total(figures: Iterable[Figures]) -> Figures:
     return Figures(*added(figures)) if (figures := list(figures)) else Figures()
 
 
+def without(whole: Figures, parts: Iterable[Figures]) -> Figures:
+    return Figures(*(all - some for all, some in zip(whole, total(parts), strict=True)))
+
+
 def by_hour(calls: Iterable[RecordedCall]) -> dict[UsageKey, Figures]:
     sums: dict[UsageKey, list[Figures]] = {}
     for call in calls:

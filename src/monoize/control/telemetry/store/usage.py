@@ -2,20 +2,21 @@
 
 import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
+from functools import reduce
+from operator import add as add_up
 from typing import Any, Final
 
-from sqlalchemy import Select, Table, func, select
+from sqlalchemy import Select, Table, func, select, tuple_
 
 from monoize.base.clock import midnight_ms, utc_day
 from monoize.control.telemetry.model.calls import Cost
-from monoize.control.telemetry.model.queries import Dimension, Group, Span, UsageFilter
+from monoize.control.telemetry.model.queries import Dimension, Figure, Group, Names, Span, UsageFilter
 from monoize.control.telemetry.model.usage import Figures, ModelKey, UsageKey, by_model
 from monoize.control.telemetry.store.sums import Sums
 from monoize.control.telemetry.tables import usage_days, usage_hours, usage_model_days, usage_model_hours
 from monoize.infra.db import Tx
 
 # Counts of calls, tokens and milliseconds are bounded for each call, and there are never calls enough.
-_of_days: Final = usage_days.c
 _MONEY: Final = [name for name in Figures._fields if name.endswith("_nano")]
 
 
@@ -27,6 +28,7 @@ _hours: Final = _sums(usage_hours, UsageKey._fields)
 _days: Final = _sums(usage_days, UsageKey._fields)
 _model_hours: Final = _sums(usage_model_hours, ModelKey._fields)
 _model_days: Final = _sums(usage_model_days, ModelKey._fields)
+_days_of_models: Final = usage_model_days.c
 
 
 async def add(tx: Tx, hours: Mapping[UsageKey, Figures], days: Mapping[UsageKey, Figures]) -> None:
@@ -36,26 +38,41 @@ async def add(tx: Tx, hours: Mapping[UsageKey, Figures], days: Mapping[UsageKey,
     await _model_days.add(tx, by_model(days))
 
 
+async def greatest(
+    tx: Tx, span: Span, by: Sequence[Dimension], wanted: UsageFilter, *, of: Sequence[Figure], most: int
+) -> Sequence[Names]:
+    """The names of those groups whose figures `of`, added up, come to most; that one first."""
+    table = _table(span, {*by, *wanted})
+    parted_by = [table.c[dimension] for dimension in by]
+    came_to = func.sum(reduce(add_up, (table.c[name] for name in of)))
+    query = _within(select(*parted_by), table, span, wanted)
+    query = query.group_by(*parted_by).order_by(came_to.desc(), *parted_by).limit(most)
+    return [tuple(row) for row in await tx.execute(query)]
+
+
 async def groups(
-    tx: Tx, span: Span, by: Sequence[Dimension], wanted: UsageFilter, *, in_steps: bool, most: int
+    tx: Tx,
+    span: Span,
+    by: Sequence[Dimension],
+    wanted: UsageFilter,
+    *,
+    in_steps: bool,
+    most: int,
+    only: Collection[Names] | None = None,
 ) -> Sequence[Group]:
-    """At most `most` of them, in the order of time and names; with no `by` and no steps, one or none."""
+    """At most `most` of them, in the order of time and names; with no `by` and no steps, one or none.
+
+    With `only` those of these names.
+    """
     table = _table(span, {*by, *wanted})
     columns = table.c
-    parted_by = [columns[dimension] for dimension in by]
-    if in_steps:
-        parted_by.insert(0, columns.at_ms)
-    query = (
-        select(*parted_by, *(func.sum(columns[name]) for name in Figures._fields))
-        .where(columns.at_ms >= span.since_ms, columns.at_ms < span.until_ms)
-        .group_by(*parted_by)
-        .order_by(*parted_by)
-        .limit(most)
-    )
-    for dimension, value in wanted.items():
-        query = query.where(columns[dimension] == value)
+    named = [columns[dimension] for dimension in by]
+    parted_by = [columns.at_ms, *named] if in_steps else named
+    query = _within(select(*parted_by, *(func.sum(columns[name]) for name in Figures._fields)), table, span, wanted)
+    if only is not None:
+        query = query.where(tuple_(*named).in_(only))
     found: list[Group] = []
-    for row in await tx.execute(query):
+    for row in await tx.execute(query.group_by(*parted_by).order_by(*parted_by).limit(most)):
         names, numbers = row[: len(parted_by)], row[len(parted_by) :]
         if numbers[0] is None:
             # The sums of nothing at all.
@@ -68,23 +85,23 @@ async def groups(
 
 async def costs(tx: Tx, *, since: dt.date, until: dt.date, provider: str | None, most: int) -> Sequence[Cost]:
     """At most `most` of them, over all tenants. Calls that nobody answered are on no bill, and in none of these."""
-    answered = func.sum(_of_days.calls - _of_days.unanswered)
-    named = (_of_days.provider, _of_days.at_ms, _of_days.served_model)
+    answered = func.sum(_days_of_models.calls - _days_of_models.unanswered)
+    named = (_days_of_models.provider, _days_of_models.at_ms, _days_of_models.served_model)
     query: Select[Any] = (
         select(
             *named,
             answered.label("calls"),
-            func.sum(_of_days.unpriced).label("unpriced"),
-            func.sum(_of_days.cost_nano).label("cost_nano"),
+            func.sum(_days_of_models.unpriced).label("unpriced"),
+            func.sum(_days_of_models.cost_nano).label("cost_nano"),
         )
-        .where(_of_days.at_ms >= midnight_ms(since), _of_days.at_ms < midnight_ms(until))
+        .where(_days_of_models.at_ms >= midnight_ms(since), _days_of_models.at_ms < midnight_ms(until))
         .group_by(*named)
         .having(answered > 0)
         .order_by(*named)
         .limit(most)
     )
     if provider is not None:
-        query = query.where(_of_days.provider == provider)
+        query = query.where(_days_of_models.provider == provider)
     return [
         # Some engines add whole numbers up to decimals.
         Cost(
@@ -93,6 +110,13 @@ async def costs(tx: Tx, *, since: dt.date, until: dt.date, provider: str | None,
         )
         for row in await tx.execute(query)
     ]
+
+
+def _within(query: Select[Any], table: Table, span: Span, wanted: UsageFilter) -> Select[Any]:
+    query = query.where(table.c.at_ms >= span.since_ms, table.c.at_ms < span.until_ms)
+    for dimension, value in wanted.items():
+        query = query.where(table.c[dimension] == value)
+    return query
 
 
 def _table(span: Span, asked: Collection[Dimension]) -> Table:

@@ -18,13 +18,14 @@ from monoize.control.telemetry.actions import usage
 from monoize.control.telemetry.model.queries import (
     BEHIND,
     STEP_MS,
+    Course,
     Dimension,
+    Figure,
     Span,
     Step,
     Usage,
     UsageFilter,
     UsageRow,
-    UsageTable,
     moment,
     span_of,
 )
@@ -62,22 +63,34 @@ DIMENSIONS: Final[Mapping[str, tuple[Dimension, str]]] = {
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Measure:
+    """`ranked`: the figures by which the greatest are found."""
+
     label: str
+    ranked: Sequence[Figure]
     of: Callable[[Usage], int]
     show: Callable[[int | float], str]
     is_behind: bool = False
 
 
 MEASURES: Final[Mapping[str, Measure]] = {
-    "charge": Measure("Charge", lambda each: each.charge_nano_usd, lambda nano: short_usd(int(nano))),
-    "cost": Measure("Cost to us", lambda each: each.cost_nano_usd or 0, lambda nano: short_usd(int(nano)), True),
-    "calls": Measure("Requests", lambda each: each.calls, lambda number: short_count(int(number))),
+    "charge": Measure(
+        "Charge", ["charge_nano"], lambda each: each.charge_nano_usd, lambda nano: short_usd(int(nano))
+    ),
+    "cost": Measure(
+        "Cost to us",
+        ["cost_nano"],
+        lambda each: each.cost_nano_usd or 0,
+        lambda nano: short_usd(int(nano)),
+        is_behind=True,
+    ),
+    "calls": Measure("Requests", ["calls"], lambda each: each.calls, lambda number: short_count(int(number))),
     "tokens": Measure(
         "Tokens",
+        ["input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "output_tokens"],
         lambda each: each.total_input_tokens + each.output_tokens,
         lambda number: short_count(int(number)),
     ),
-    "slow": Measure("95th percentile", lambda each: each.p95_ms or 0, milliseconds),
+    "slow": Measure("95th percentile", ["charge_nano"], lambda each: each.p95_ms or 0, milliseconds),
 }
 
 Text = Annotated[str, Query(max_length=191), STORABLE]
@@ -112,21 +125,26 @@ async def show(
     now = utc_now()
     span = span_of(step, now - length, None, now)
     measure = measures.get(asked.shown("measure"), MEASURES["charge"])
+    dimensions = [DIMENSIONS[word][0] for word in by]
     async with house.database.read() as tx:
-        dimensions = [DIMENSIONS[word][0] for word in by]
-        whole = await usage.usage(tx, span, dimensions, wanted, in_steps=False, sees_behind=sees_behind)
-        steps = await usage.usage(tx, span, dimensions[:1], wanted, in_steps=True, sees_behind=sees_behind)
-        known = await _names(tx, (*whole.items, *steps.items), only)
+        ranking = await usage.ranking(
+            tx, span, dimensions, wanted, of=measure.ranked, most=ROWS_SHOWN, sees_behind=sees_behind
+        )
+        course = await usage.course(
+            tx, span, dimensions[0], wanted, of=measure.ranked, most=SERIES_MOST, sees_behind=sees_behind
+        )
+        shown = [row.by for row in ranking.greatest] + [{dimensions[0]: name} for name in course.greatest]
+        known = await _names(tx, shown, only)
     given = {**{name: value for name, value in asked.values.items() if value}, **only}
     return render(
         request,
         "spend/costs.html",
         form=asked,
-        total=whole.total,
+        total=ranking.total,
         headings=[DIMENSIONS[word][1] for word in by],
-        lines=[_line(row, by, known, given) for row in whole.items[:ROWS_SHOWN]],
-        left_out=max(0, len(whole.items) - ROWS_SHOWN),
-        chart=_chart(steps, span, DIMENSIONS[by[0]], measure, known),
+        lines=[_line(row, by, known, given) for row in ranking.greatest],
+        others=ranking.others if ranking.others.calls else None,
+        chart=_chart(course, span, f"{measure.label} by {DIMENSIONS[by[0]][1].lower()}", measure, known),
         ranges=[(word, label) for word, (label, _, _) in RANGES.items()],
         words=[(word, label) for word, (_, label) in open_to.items()],
         measures=[(word, each.label) for word, each in measures.items()],
@@ -158,11 +176,13 @@ def _wanted(person: Person, asked: Form, only: Mapping[str, str]) -> UsageFilter
     return wanted
 
 
-async def _names(tx: Tx, rows: Sequence[UsageRow], only: Mapping[str, str]) -> Mapping[str, str]:
-    """What people call the ids in these rows. Ids of all kinds are unlike each other."""
+async def _names(
+    tx: Tx, shown: Sequence[Mapping[Dimension, str | None]], only: Mapping[str, str]
+) -> Mapping[str, str]:
+    """What people call the ids that are shown. Ids of all kinds are unlike each other."""
 
     def ids(word: str) -> set[str]:
-        found = {row.by.get(DIMENSIONS[word][0]) for row in rows} | {only.get(word)}
+        found = {ids.get(DIMENSIONS[word][0]) for ids in shown} | {only.get(word)}
         return {id for id in found if id}
 
     return {
@@ -185,26 +205,19 @@ def _line(row: UsageRow, by: Sequence[str], known: Mapping[str, str], given: Map
     return Line([known.get(id, id) if id else "None" for id in ids], closer, row.usage)
 
 
-def _chart(
-    steps: UsageTable, span: Span, dimension: tuple[Dimension, str], measure: Measure, known: Mapping[str, str]
-) -> charts.Chart:
+def _chart(course: Course, span: Span, title: str, measure: Measure, known: Mapping[str, str]) -> charts.Chart:
     """The greatest as series of their own; the rest together, where it adds up."""
-    length_ms = STEP_MS[span.step]
-    moments = [moment(at) for at in range(span.since_ms, span.until_ms, length_ms)]
-    values: dict[str | None, dict[dt.datetime | None, int]] = {}
-    for row in steps.items:
-        values.setdefault(row.by[dimension[0]], {})[row.at] = measure.of(row.usage)
-    ranked = sorted(values, key=lambda name: sum(values[name].values()), reverse=True)
-    series = [
-        charts.Series(known.get(id, id) if id else "None", [values[id].get(at, 0) for at in moments])
-        for id in ranked[:SERIES_MOST]
-    ]
-    title = f"{measure.label} by {dimension[1].lower()}"
+    moments = [moment(at) for at in range(span.since_ms, span.until_ms, STEP_MS[span.step])]
+
+    def series(name: str, usage: Mapping[dt.datetime, Usage]) -> charts.Series:
+        return charts.Series(name, [measure.of(usage[at]) if at in usage else 0 for at in moments])
+
+    greatest = [series(known.get(id, id) if id else "None", usage) for id, usage in course.greatest.items()]
     if measure is MEASURES["slow"]:
-        return charts.lined(title, _labels(moments, span.step), series, measure.show)
-    if rest := ranked[SERIES_MOST:]:
-        series.append(charts.Series(OTHERS, [sum(values[id].get(at, 0) for id in rest) for at in moments]))
-    return charts.stacked(title, _labels(moments, span.step), series if values else (), measure.show)
+        return charts.lined(title, _labels(moments, span.step), greatest, measure.show)
+    others = series(OTHERS, course.others)
+    shown = [*greatest, others] if any(others.values) else greatest
+    return charts.stacked(title, _labels(moments, span.step), shown, measure.show)
 
 
 def _labels(moments: Sequence[dt.datetime], step: Step) -> Sequence[str]:
