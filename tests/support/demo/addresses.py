@@ -96,7 +96,7 @@ _SAID: Final = {"name:path": MODEL, "pool": DEFAULT_POOL_ID, "name": "model_poli
 
 def page_routes() -> list[str]:
     """Of whoever is signed in: pages, and the addresses at which parts of them keep up."""
-    shown = {route.path for route in pages() if "GET" in route.methods}
+    shown = {route.path for route in pages() if "GET" in (route.methods or ())}
     return sorted(shown - FOR_STRANGERS - PARTS)
 
 
