@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monoize.control.projects.actions import starting
 from monoize.control.projects.model.config import Port, Restart, ServiceConfig
 from monoize.control.projects.model.instances import Instance, InstanceState, instance_of
-from monoize.control.projects.model.reconcile import Recreate, Remove, Serving, Start, Stop, compare
+from monoize.control.projects.model.reconcile import Lead, Recreate, Remove, Serving, Start, Stop, compare
+from monoize.control.projects.model.routes import Member, members
 from monoize.control.projects.model.services import Crashes, Service, crashed, health_after
 
 NOW = dt.datetime(2026, 11, 21, tzinfo=dt.UTC)
@@ -46,6 +46,9 @@ SERVICE = Service(
 )
 
 
+LED = [Member(80, "127.0.0.1", 20_000)]
+
+
 def container(state: InstanceState, **changes: Any) -> Instance:
     one = Instance("c1", "web", 1, 1, 7, 0, "hash", None, state, None, {80: 20_000}, None, NOW)
     return dataclasses.replace(one, **changes)
@@ -53,7 +56,10 @@ def container(state: InstanceState, **changes: Any) -> Instance:
 
 def decide(service: Service, *instances: Instance, restart: Restart = "unless-stopped", busy: bool = False) -> Any:
     serving = Serving(7, "hash", dataclasses.replace(CONFIG, restart=restart))
-    found = compare([service], {1: serving} if service.release_id else {}, {1} if busy else set(), list(instances))
+    led = {1: LED}
+    found = compare(
+        [service], {1: serving} if service.release_id else {}, {1} if busy else set(), led, list(instances)
+    )
     return list(found.acts), found.observed[1], found.orphans
 
 
@@ -104,6 +110,15 @@ def test_a_container_that_is_not_as_its_release_says_is_reported_and_left_alone(
     acts, seen, _ = decide(SERVICE, container("running", config_hash="other"))
 
     assert ([], True) == (acts, seen.drifted)
+
+
+@pytest.mark.parametrize("state", ["running", "restarting", "paused"])
+def test_requests_are_led_to_who_runs(state: InstanceState):
+    elsewhere = container(state, ports={80: 20_001})
+
+    assert [Lead(1, [Member(80, "127.0.0.1", 20_001)])] == decide(SERVICE, elsewhere)[0]
+    assert [] == decide(SERVICE, elsewhere, busy=True)[0]
+    assert [] == decide(SERVICE, container(state))[0]
 
 
 def test_leftovers_of_other_releases_and_tasks_are_removed():
@@ -225,4 +240,4 @@ def test_a_replica_that_was_started_answers_for_its_service_also_while_it_does_n
     """Nothing is written to nginx when it runs again."""
     one = Instance("c1", "web", 1, 1, 7, 0, "hash", None, state, None, {80: 20_000}, None, NOW)
 
-    assert [(80, 20_000)] == [(each.container_port, each.port) for each in starting.members([one])]
+    assert [(80, 20_000)] == [(each.container_port, each.port) for each in members([one])]

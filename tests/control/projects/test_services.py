@@ -18,7 +18,9 @@ from support.docker_engine import DockerEngine
 from support.house import Client, RunningHouse, open_house, test_settings
 from support.patience import PATIENCE_S
 
+from monoize.control.projects.model.routes import Member
 from monoize.control.projects.services import Projects
+from monoize.control.projects.store import routes
 from monoize.control.projects.store import services as service_store
 from monoize.control.projects.tables import projects, upstream_members
 from monoize.infra.audit_log import logs
@@ -256,6 +258,20 @@ async def test_a_service_comes_back_on_another_port_when_its_own_was_taken_while
     async with place.house.house.database.read() as tx:
         led_to = await tx.execute(select(upstream_members.c.address).where(upstream_members.c.service_id == web))
         assert [f"127.0.0.1:{started.ports[80]}"] == list(led_to.scalars())
+
+
+async def test_requests_that_are_led_elsewhere_find_their_service_again(place: Place):
+    """As after a restored backup, or a reload that nginx refused when the service came back on another port."""
+    web = await place.makes("web")
+    (running,) = await place.projects.engine.instances(web)
+    database = place.house.house.database
+    async with database.write() as tx:
+        await routes.replace_members(tx, web, {(80, "127.0.0.1:9")})
+
+    await place.reconciles()
+
+    async with database.read() as tx:
+        assert {web: [Member(80, "127.0.0.1", running.ports[80])]} == await routes.led_to(tx)
 
 
 async def test_what_belongs_to_nobody_is_shown_and_left_alone_until_somebody_removes_it(place: Place):

@@ -22,7 +22,6 @@ from monoize.control.projects.actions import effective, ports, registries, start
 from monoize.control.projects.actions.operation_log import Voice
 from monoize.control.projects.actions.plans import plan_of
 from monoize.control.projects.drivers import host_ports
-from monoize.control.projects.drivers.container_spec import LOOPBACK
 from monoize.control.projects.drivers.engine import Engine
 from monoize.control.projects.errors import NotSwitched
 from monoize.control.projects.model import config as configs
@@ -30,9 +29,9 @@ from monoize.control.projects.model import deployments as rules
 from monoize.control.projects.model import releases as keeping
 from monoize.control.projects.model.config import ServiceConfig
 from monoize.control.projects.model.deployments import Deployment, Failure, Soak
-from monoize.control.projects.model.instances import ImageFacts, Instance, Probe, ReleasePlan
+from monoize.control.projects.model.instances import LOOPBACK, ImageFacts, Instance, Probe, ReleasePlan
 from monoize.control.projects.model.releases import Release
-from monoize.control.projects.model.routes import Member
+from monoize.control.projects.model.routes import Member, members
 from monoize.control.projects.store import deployments, releases, services
 from monoize.infra.docker import EngineRefused
 
@@ -214,9 +213,9 @@ async def probe(means: Means, deployment: Deployment) -> Values:
 async def switch(means: Means, deployment: Deployment) -> Values:
     """Requests go to the new release, proven; from now on it is the one that serves."""
     _, plan = await _planned(means, deployment.release_id)
-    members = starting.members(await means.engine.release_instances(plan.service_id, plan.release_id))
+    answering = members(await means.engine.release_instances(plan.service_id, plan.release_id))
     try:
-        generation = await means.proxy.switch(plan.service_id, members)
+        generation = await means.proxy.switch(plan.service_id, answering)
     except NotSwitched as problem:
         raise Failed(Failure(problem.code, problem.message), dict(problem.details)) from problem
     now = utc_now()
@@ -266,9 +265,9 @@ async def undo(means: Means, deployment: Deployment, voice: Voice) -> None:
     """The release before serves, alone, as if nothing had been; without one, nothing does."""
     previous_id = deployment.previous_release_id
     if deployment.status in ("starting", "probing", "switching", "draining"):
-        members = () if previous_id is None else await _restored(means, deployment, previous_id, voice)
+        answering = () if previous_id is None else await _restored(means, deployment, previous_id, voice)
         if deployment.status in ("switching", "draining"):
-            await means.proxy.switch(deployment.service_id, members)
+            await means.proxy.switch(deployment.service_id, answering)
             async with means.house.database.write() as tx:
                 await deployments.serve_with(tx, deployment.service_id, previous_id)
     if deployment.release_id is not None and deployment.release_id != previous_id:
@@ -293,10 +292,10 @@ async def _restored(means: Means, deployment: Deployment, previous_id: int, voic
         if deployment.release_id is not None:
             await means.engine.stop_release(service.id, deployment.release_id, grace_s=0)
         _, plan = await _planned(means, previous_id)
-        members = await starting.start(means.house, means.engine, plan, voice.say)
-        await means.proxy.switch(service.id, members)
-        return members
-    return starting.members(instances)
+        answering = await starting.start(means.house, means.engine, plan, voice.say)
+        await means.proxy.switch(service.id, answering)
+        return answering
+    return members(instances)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

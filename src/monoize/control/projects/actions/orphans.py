@@ -13,14 +13,13 @@ from monoize.base.clock import utc_now
 from monoize.control.edge.house import House
 from monoize.control.projects.actions import ports
 from monoize.control.projects.actions.services import shown
-from monoize.control.projects.drivers.container_spec import LOOPBACK
 from monoize.control.projects.drivers.engine import Engine, readable
 from monoize.control.projects.errors import NoSuchOrphan, NotAdoptable, OrphanRuns, ProjectGoing
 from monoize.control.projects.model import adoption, secrets
 from monoize.control.projects.model import config as configs
 from monoize.control.projects.model.adoption import Labelled
 from monoize.control.projects.model.config import ServiceConfig
-from monoize.control.projects.model.instances import ImageFacts, Instance
+from monoize.control.projects.model.instances import LOOPBACK, ImageFacts, Instance
 from monoize.control.projects.model.releases import env_place
 from monoize.control.projects.model.services import Service
 from monoize.control.projects.store import ids, projects, releases, routes, services

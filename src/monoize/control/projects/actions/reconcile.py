@@ -23,6 +23,7 @@ from monoize.control.projects.drivers.engine import Engine
 from monoize.control.projects.model.reconcile import (
     Act,
     Findings,
+    Lead,
     Observed,
     Recreate,
     Remove,
@@ -31,7 +32,7 @@ from monoize.control.projects.model.reconcile import (
     compare,
 )
 from monoize.control.projects.model.services import Service
-from monoize.control.projects.store import services
+from monoize.control.projects.store import routes, services
 from monoize.infra.docker import DockerError, EngineGone, EngineRefused, NotThere, PortInUse
 
 log = structlog.get_logger(__name__)
@@ -115,7 +116,8 @@ class Reconciler:
                 rows = [found] if found else []
             serving = await services.serving(tx, service_id)
             busy = await services.being_deployed(tx)
-        findings = compare(rows, serving, busy, instances)
+            led = await routes.led_to(tx)
+        findings = compare(rows, serving, busy, led, instances)
         now = utc_now()
         async with self._database.write() as tx:
             for row in rows:
@@ -143,6 +145,8 @@ class Reconciler:
                     await self._engine.remove(id)
             case Recreate(_, release_id):
                 await self._start(release_id)
+            case Lead(service_id, members):
+                await self._proxy.switch(service_id, members)
 
     async def _start(self, release_id: int) -> None:
         async with self._database.write() as tx:

@@ -11,10 +11,9 @@ from typing import Final
 from monoize.control.edge.house import House
 from monoize.control.projects.actions import ports
 from monoize.control.projects.actions.plans import plan_of
-from monoize.control.projects.drivers.container_spec import LOOPBACK
 from monoize.control.projects.drivers.engine import Engine
-from monoize.control.projects.model.instances import Instance, ReleasePlan
-from monoize.control.projects.model.routes import Member
+from monoize.control.projects.model.instances import ReleasePlan
+from monoize.control.projects.model.routes import Member, members
 from monoize.infra.docker import PortInUse
 
 PORTS_TRIED_MOST: Final = 4
@@ -34,15 +33,6 @@ async def start(
             await say(f"{problem.message}: trying other ports")
         plan = await _on_other_ports(house, engine, plan)
     return members(await engine.start_release(plan))
-
-
-def members(instances: Sequence[Instance]) -> Sequence[Member]:
-    """Also of those that do not run at this moment: nobody tells nginx when one that ended at once runs again."""
-    return [
-        Member(container, LOOPBACK, host)
-        for instance in instances
-        for container, host in sorted(instance.ports.items())
-    ]
 
 
 async def _on_other_ports(house: House, engine: Engine, plan: ReleasePlan) -> ReleasePlan:

@@ -9,10 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from monoize.control.projects.model.config import Limits, ServiceConfig, Volume
-from monoize.control.projects.model.instances import PIDS_UNSAID, TASK, ReleasePlan
+from monoize.control.projects.model.instances import LOOPBACK, PIDS_UNSAID, TASK, ReleasePlan
 from monoize.control.projects.model.ownership import Ours
 
-LOOPBACK: Final = "127.0.0.1"
 _INITS: Final = frozenset(
     {"init", "systemd", "s6-svscan", "runsvdir", "tini", "dumb-init", "catatonit", "docker-init"}
 )

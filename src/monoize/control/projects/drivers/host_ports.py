@@ -5,7 +5,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
-from monoize.control.projects.drivers.container_spec import LOOPBACK
+from monoize.control.projects.model.instances import LOOPBACK
 
 _CONNECTIONS: Final = Path("/proc/net/tcp")
 _ESTABLISHED: Final = "01"

@@ -10,9 +10,8 @@ from typing import Final
 
 import httpx2
 
-from monoize.control.projects.drivers.container_spec import LOOPBACK
 from monoize.control.projects.model.config import ServiceConfig, health_port
-from monoize.control.projects.model.instances import Instance, Probe
+from monoize.control.projects.model.instances import LOOPBACK, Instance, Probe
 
 _BODY_HEAD_BYTES: Final = 500
 # The engine's proxy takes a connection before it knows whether anybody listens behind it, and then hangs up.

@@ -11,6 +11,9 @@ from typing import Final, Literal
 
 from monoize.control.projects.model.config import ServiceConfig
 
+LOOPBACK: Final = "127.0.0.1"
+"""Where containers show their ports: to this machine, and so to its nginx."""
+
 MANAGED: Final = "monoize.managed"
 INSTALLATION: Final = "monoize.installation"
 PROJECT: Final = "monoize.project"

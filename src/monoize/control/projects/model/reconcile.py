@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from monoize.control.projects.model.config import ServiceConfig
 from monoize.control.projects.model.instances import Instance
+from monoize.control.projects.model.routes import Member, members
 from monoize.control.projects.model.services import ObservedState, Service
 
 
@@ -53,7 +54,15 @@ class Remove:
     container_ids: Sequence[str]
 
 
-Act = Start | Recreate | Stop | Remove
+@dataclasses.dataclass(frozen=True, slots=True)
+class Lead:
+    """Requests go to others than those who run."""
+
+    service_id: int
+    members: Sequence[Member]
+
+
+Act = Start | Recreate | Stop | Remove | Lead
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -75,9 +84,10 @@ def compare(
     services: Collection[Service],
     serving: Mapping[int, Serving],
     busy: Collection[int],
+    led: Mapping[int, Collection[Member]],
     instances: Collection[Instance],
 ) -> Findings:
-    """`serving` is by service; `busy` are services with a deployment under way."""
+    """`serving` and `led`, those to whom requests go, are by service; `busy` have a deployment under way."""
     known = {service.id for service in services}
     of_service: dict[int, list[Instance]] = {}
     orphans = []
@@ -97,11 +107,13 @@ def compare(
             left = [one.container_id for one in mine if one not in ours]
             if left:
                 acts.append(Remove(service.id, left))
-            acts.extend(_wanted(service, now, ours))
+            acts.extend(_wanted(service, now, ours, led.get(service.id, ())))
     return Findings(acts, observed, orphans)
 
 
-def _wanted(service: Service, now: Serving | None, ours: Sequence[Instance]) -> Sequence[Act]:
+def _wanted(
+    service: Service, now: Serving | None, ours: Sequence[Instance], led: Collection[Member]
+) -> Sequence[Act]:
     if now is None:
         return []
     if service.desired_state == "stopped" or service.crash_looping:
@@ -113,6 +125,8 @@ def _wanted(service: Service, now: Serving | None, ours: Sequence[Instance]) -> 
         acts.append(Start(service.id, now.release_id, idle))
     if {one.replica for one in ours} < set(range(now.config.replicas)):
         acts.append(Recreate(service.id, now.release_id))
+    if not acts and set(answering := members(ours)) != set(led):
+        acts.append(Lead(service.id, answering))
     return acts
 
 

@@ -2,10 +2,11 @@
 
 import dataclasses
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 from monoize.control.projects.model import addresses
+from monoize.control.projects.model.instances import LOOPBACK, Instance
 
 TargetKind = Literal["service", "machine", "gateway"]
 RouteState = Literal[
@@ -100,3 +101,12 @@ class Member:
     container_port: int
     host: str
     port: int
+
+
+def members(instances: Sequence[Instance]) -> Sequence[Member]:
+    """Also of those that do not run at this moment: nobody tells nginx when one that ended at once runs again."""
+    return [
+        Member(container, LOOPBACK, host)
+        for instance in instances
+        for container, host in sorted(instance.ports.items())
+    ]

@@ -8,7 +8,7 @@ from sqlalchemy import Row, Select, delete, exc, insert, select, update
 from monoize.control.edge.wire import Window
 from monoize.control.projects.errors import NoSuchRoute, NoSuchService, RouteExists
 from monoize.control.projects.model.nginx_config import Gate
-from monoize.control.projects.model.routes import OPTION_NAMES, Route, RouteOptions
+from monoize.control.projects.model.routes import OPTION_NAMES, Member, Route, RouteOptions
 from monoize.control.projects.tables import domains, routes, services, upstream_members
 from monoize.infra.db import Tx
 
@@ -102,6 +102,15 @@ async def members(tx: Tx) -> Sequence[tuple[int, int, str]]:
     """(service, container port, address) of everybody who answers."""
     query = select(_members.service_id, _members.container_port, _members.address)
     return [(row.service_id, row.container_port, row.address) for row in await tx.execute(query)]
+
+
+async def led_to(tx: Tx) -> Mapping[int, Collection[Member]]:
+    """By service."""
+    led: dict[int, list[Member]] = {}
+    for service_id, container_port, address in await members(tx):
+        host, _, port = address.rpartition(":")
+        led.setdefault(service_id, []).append(Member(container_port, host, int(port)))
+    return led
 
 
 async def replace_members(
