@@ -12,15 +12,36 @@ import pytest
 from support.databases import borrowed
 from support.engines import ENGINES, Scratch, empty_database, open_scratch
 from support.house import Client, RunningHouse, open_house, test_settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from monoize.infra.db import Database
 from monoize.infra.settings import Settings
 
 LONGEST_FIRST: Final = (
-    *("contracts", "migrations", "main", "browser", "control/projects", "cli", "courier"),
+    *("control/projects", "contracts", "migrations", "main", "browser", "cli", "courier"),
     *("control/identity", "control/edge", "control/compute"),
 )
-"""Folders in which single files take very long."""
+"""Folders that take very long, or single files of which do."""
+
+TOGETHER: Final = {
+    "tests/control/projects/": "engine",
+    "tests/control/compute/drivers/": "engine",
+    "tests/browser/": "browser",
+}
+"""What starts something dear, which is started once for all of it: a container engine, a browser."""
+
+
+class ByNeed(LoadFileScheduling):
+    """Whole files go to a worker, and with them those that need the same."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        shared = (need for folder, need in TOGETHER.items() if nodeid.startswith(folder))
+        return next(shared, super()._split_scope(nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByNeed | None:
+    return ByNeed(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
