@@ -197,7 +197,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         held = asyncio.run(routes(Path(folder) / "routes"))
         with started() as engine:
-            return 0 if run(engine, Path(folder)) and held else 1
+            held = run(engine, Path(folder)) and held
+    print(f"projects: {'holds' if held else 'DOES NOT HOLD'}")
+    return 0 if held else 1
 
 
 if __name__ == "__main__":

@@ -222,8 +222,15 @@ def nothing_is_left(shop: Shop) -> None:
         images = [name for one in client.get("/images/json").json() for name in one["RepoTags"] or ()]
     pins = [name for name in images if name.startswith("monoize/")]
     check(not left and not networks and not pins, f"left behind: {left} {networks} {pins}")
-    with contextlib.suppress(ConnectionError, http.client.HTTPException):
-        raise AssertionError(f"nginx still answers: {ask(shop.http, PLAIN).status}")
+    until(lambda: not is_answered(shop), "taking it out of nginx")
+
+
+def is_answered(shop: Shop) -> bool:
+    try:
+        ask(shop.http, PLAIN)
+    except (ConnectionError, http.client.HTTPException):
+        return False
+    return True
 
 
 def made_images(engine: DockerEngine) -> None:

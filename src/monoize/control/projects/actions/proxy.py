@@ -43,6 +43,8 @@ from monoize.infra.settings import Settings
 
 log = structlog.get_logger(__name__)
 
+CHALLENGE_WITHIN_S: Final = 10.0
+_CHALLENGE_EVERY_S: Final = 0.5
 RELOAD_PACE_S: Final = 1.0
 """Between two reloads that nobody switches by: workers of the old generation stay while their connections do."""
 AFTER_FAILURE_S: Final = 60.0
@@ -119,10 +121,16 @@ class Proxy:
         return f"http://127.0.0.1:{self._listening.probe_port}{UPSTREAM_PATH}/{upstream}"
 
     async def check_challenge(self, domain: str, validation: str) -> None:
-        """Ask nginx what an authority will ask it, from here: who fails here fails there, where failures count."""
+        """Ask nginx what an authority will ask it, from here: who fails here fails there, where failures count.
+
+        For a moment after a reload a worker of before may still answer.
+        """
         token, _, _ = validation.partition(".")
-        if self._nginx is None or validation != await self._nginx.challenge(self._listening, domain, token):
-            raise NginxNotReloaded(said=f"it does not answer authorities for {domain}")
+        until = time.monotonic() + CHALLENGE_WITHIN_S
+        while self._nginx is None or validation != await self._nginx.challenge(self._listening, domain, token):
+            if self._nginx is None or time.monotonic() > until:
+                raise NginxNotReloaded(said=f"it does not answer authorities for {domain}")
+            await asyncio.sleep(_CHALLENGE_EVERY_S)
 
     async def try_out(self, proposed: RoutedTo) -> None:
         """Let nginx read everything with this route in it, in place of the one of its id, before it is kept."""

@@ -122,11 +122,13 @@ class Remover:
         except (DockerError, Refusal, _StillBusy) as problem:
             await self._put_off(removal, found, str(problem) or "a deployment is still being cancelled")
             return
+        async with self._database.write() as tx:
+            await _rows(tx, removal)
+        # What is over is also gone from nginx.
+        await self._proxy.follow()
         async with self._house.audit_log.change(Call(SYSTEM, new_id())) as change:
-            await _rows(change.tx, removal)
             await _over(change.tx, removal, found)
             change.record(f"{removal.kind}.removed", removal.kind, removal.service_id or removal.project_id)
-        await self._proxy.follow()
         log.info("removal_done", removal_id=id, kind=removal.kind)
 
     async def _service(self, service_id: int, found: list[Evidence], *, with_volumes: bool) -> None:
