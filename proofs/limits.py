@@ -3,7 +3,8 @@
 (a) in one process, in memory; (b) in one process, on Redis; (c) in two processes that start together, on Redis;
 (d) through the API of a running house, whose refusals say used, limit and when there is more; (e) through the
 gateway, whose refusals say so too, until the next day begins; (f) tokens of one request; (g) tenants that are
-blocked or not allowed; (h) a budget of the agent, with what is spent and held; (i) a policy in shadow.
+blocked or not allowed; (h) a budget of the agent, with what is spent and held; (i) a policy in shadow; (j) the
+worked examples of policies, which are tests.
 """
 
 # needs: redis
@@ -23,6 +24,7 @@ from support.engines import REDIS, SqliteScratch
 from support.gateway import Bench, Reply, change, channel, open_bench, provider
 from support.governed import OWNER, governed, limited
 from support.redis_server import scratch_namespace
+from support.worked_examples import show
 
 from monoize.base.clock import DAY_MS
 from monoize.base.quotas import Quota
@@ -193,6 +195,8 @@ def main() -> int:
             asyncio.run(through_the_api(dsn, Path(folder))),
             *asyncio.run(through_the_gateway(Path(folder) / "spool")),
         ]
+    print("(j) the worked examples of policies, in docs/worked-examples.md:")
+    held.append(show(41, 60))
     print(f"{sum(held)} of {len(held)} parts held")
     return 0 if all(held) else 1
 

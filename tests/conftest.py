@@ -12,6 +12,7 @@ import pytest
 from support.databases import borrowed
 from support.engines import ENGINES, Scratch, empty_database, open_scratch
 from support.house import Client, RunningHouse, open_house, test_settings
+from support.worked_examples import numbers_of
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
@@ -44,10 +45,27 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByNeed 
     return ByNeed(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--case", type=numbers_of, help="run only tests that state these worked examples: 7 or 41-60")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """No worker is to be left alone at the end with what takes long: that comes first, and the many small last."""
+    _keep_worked_examples(config, items)
     ranks = {Path(__file__).parent / folder: rank for rank, folder in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: min(ranks.get(folder, len(ranks)) for folder in item.path.parents))
+
+
+def _keep_worked_examples(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Only those that `--case` names, if it does; reports of tests say which ones they state."""
+    wanted, kept, left_out = config.getoption("--case"), [], []
+    for item in items:
+        stated = [number for marker in item.iter_markers("case") for number in marker.args]
+        item.user_properties += [("case", number) for number in stated]
+        (left_out if wanted is not None and wanted.isdisjoint(stated) else kept).append(item)
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = kept
 
 
 @pytest.fixture(scope="session")

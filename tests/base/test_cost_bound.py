@@ -43,6 +43,7 @@ def test_with_a_bound_only_an_unknown_price_of_cache_reads_can_leave_the_cost_un
         assert {"cache_read"} >= {line.item for line in costing.lines if line.nano is None}
 
 
+@pytest.mark.case(49)
 def test_a_prompt_and_the_allowed_output_are_held_at_full_price():
     allowance = Allowance(input_tokens=20_000, output_tokens=4_096)
 

@@ -12,6 +12,7 @@ from monoize.base.cost.reported import (
     Facts,
     from_anthropic,
     from_anthropic_iterations,
+    from_anthropic_passes,
     from_deepseek,
     from_google,
     from_openai_chat,
@@ -111,7 +112,7 @@ names = sorted(
 @given(st.sampled_from(EVERY_SHAPE), st.dictionaries(st.sampled_from(names), json_values, max_size=6))
 def test_whatever_a_provider_sends_is_either_usage_or_a_refusal(shape, sent):
     read, report = shape
-    for one in (read, from_anthropic_iterations):
+    for one in (read, from_anthropic_iterations, from_anthropic_passes):
         try:
             one({**report, **sent})
         except Refusal as refused:
@@ -185,6 +186,22 @@ def test_what_belongs_to_the_whole_response_is_counted_with_its_first_pass_only(
 def test_a_response_of_one_pass_is_its_own_usage():
     for report in (ANTHROPIC, {**ANTHROPIC, "iterations": []}, {**ANTHROPIC, "iterations": None}):
         assert (from_anthropic(report),) == from_anthropic_iterations(report)
+        assert from_anthropic(report) == from_anthropic_passes(report)
+
+
+def test_passes_as_one_usage_have_all_tokens_of_each_and_what_is_of_the_whole_once():
+    one = {"input_tokens": 2, "output_tokens": 3, "cache_read_input_tokens": 5, "cache_creation_input_tokens": 7}
+    report = {
+        **ANTHROPIC,
+        "service_tier": "batch",
+        "server_tool_use": {"web_search_requests": 2},
+        "iterations": [one, {**one, "cache_creation_input_tokens": 0}],
+    }
+
+    expected = Usage(4, 6, 7, 0, 10, web_searches=2, batch=True, ttl_split_assumed=True)
+    assert expected == from_anthropic_passes(report)
+    with pytest.raises(InvalidUsage):
+        from_anthropic_passes({**report, "iterations": [{**one, "input_tokens": 10**9 - 9}] * 2})
 
 
 @pytest.mark.parametrize("passes", ["text", 1, {"a": 1}, [1], [None], [{}], [ANTHROPIC] * (ITERATIONS_MOST + 1)])

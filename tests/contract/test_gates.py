@@ -57,18 +57,19 @@ def test_nobody_is_above_a_stop():
     ("fields", "gate", "code"),
     [
         ({"status": "paused"}, "status", "agent_not_active"),
-        # Case 47: blocked wins over allowed, whoever wrote that.
-        (
+        # Blocked wins over allowed, whoever wrote that.
+        pytest.param(
             {"scope": msgspec.structs.replace(EVERYBODY, allowed=(OWNER,), blocked=(OWNER,))},
             "tenant",
             "tenant_blocked",
+            marks=pytest.mark.case(47),
         ),
-        # Case 48.
-        ({"tenant_id": "t2"}, "tenant", "agent_record_not_found"),
-        (
+        pytest.param({"tenant_id": "t2"}, "tenant", "agent_record_not_found", marks=pytest.mark.case(48)),
+        pytest.param(
             {"tenant_id": "t3", "scope": msgspec.structs.replace(EVERYBODY, allowed=("t2",))},
             "tenant",
             "tenant_not_allowed",
+            marks=pytest.mark.case(48),
         ),
         (
             {"tenant_id": "t2", "scope": msgspec.structs.replace(EVERYBODY, reach="platform")},
@@ -85,6 +86,7 @@ def test_who_may_not_use_the_agent_is_told_by_which_rule(fields, gate, code):
     assert (gate, code, "deny") == (said.gate, said.code, said.verdict)
 
 
+@pytest.mark.case(48)
 def test_a_shared_agent_serves_whom_its_record_admits():
     for allowed in ((), ("t2",), ("*",)):
         scope = msgspec.structs.replace(EVERYBODY, allowed=allowed)
@@ -148,8 +150,8 @@ def test_what_can_be_cut_to_its_cap_is_not_refused():
     assert 50_000_000 == call_most(found.policy, "gpt-4o") and call_most(found.policy, "claude") is None
 
 
+@pytest.mark.case(42)
 def test_tokens_of_one_request_are_bounded_with_the_answer():
-    """Case 42."""
     found = governed(limits=limited(max_tokens_per_request=1_000))
 
     assert "allow" == answer(found, input_tokens=500, output_tokens=500).verdict

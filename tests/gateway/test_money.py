@@ -84,6 +84,39 @@ async def test_a_multiplier_is_applied_exactly(bench: Bench):
     assert "0.0025" == reply.headers["x-monoize-charge-usd"]
 
 
+def message(**usage: object) -> dict[str, object]:
+    text = {"type": "text", "text": "Yes."}
+    kind = {"id": "1", "type": "message", "role": "assistant", "model": "m", "stop_reason": "end_turn"}
+    return {**kind, "content": [text], "usage": {"input_tokens": 800, "output_tokens": 200, **usage}}
+
+
+@pytest.mark.case(12)
+async def test_a_report_of_fast_mode_in_a_batch_is_set_aside_and_its_answer_estimated(bench: Bench):
+    async with serving(in_json(message(service_tier="batch", speed="fast"))) as there:
+        bench.offer(provider(channel(there.base_url, "messages", "m")))
+        reply = await bench.ask("/v1/messages", messages("hello"))
+
+    (charged,) = await bench.charged()
+    assert (200, True) == (reply.status, charged.is_estimated)
+    assert charged.charge_nano < 800 * 1_000
+    assert (0, 0) == await bench.held()
+
+
+@pytest.mark.case(39)
+async def test_passes_that_a_total_leaves_out_are_charged(bench: Bench):
+    passes = [
+        {"type": "compaction", "input_tokens": 1_200, "output_tokens": 300},
+        {"type": "message", "input_tokens": 800, "output_tokens": 200, "cache_read_input_tokens": 1_200},
+    ]
+    haiku = price("somebody", "m", input_pico=1_000_000, output_pico=5_000_000, cache_read_pico=100_000)
+    async with serving(in_json(message(cache_read_input_tokens=1_200, iterations=passes))) as there:
+        bench.offer(provider(channel(there.base_url, "messages", "m")), m=haiku)
+        await bench.ask("/v1/messages", messages("hello"))
+
+    (charged,) = await bench.charged()
+    assert (4_620_000, False) == (charged.charge_nano, charged.is_estimated)
+
+
 async def test_an_unpriced_model_is_refused_and_never_given_away(bench: Bench):
     async with serving(in_json(ANSWER)) as there:
         bench.offer(provider(channel(there.base_url, "chat_completion", "m")), m=None)

@@ -1,7 +1,8 @@
 import asyncio
 import datetime as dt
 import json
-from collections.abc import AsyncIterator
+import uuid
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -237,6 +238,42 @@ async def test_a_change_to_any_column_of_any_row_is_found(database: Database, au
             await tx.execute(update(logs).where(logs.c.id == original.id).values({name: original._mapping[name]}))
 
     assert Verdict(5, 5, True) == await audit_log.verify()
+
+
+def with_one_bit_changed(row: Any) -> Iterator[tuple[str, Any]]:
+    """Each column, and each character of a text, with a bit of it changed."""
+    for name in CHANGED:
+        match row._mapping[name]:
+            case str(id) if name == "tenant_id":
+                yield name, str(uuid.UUID(int=uuid.UUID(id).int ^ 1))
+            case str(text):
+                for place, character in enumerate(text):
+                    # None of the five lowest bits makes a character that a database could not keep.
+                    yield name, text[:place] + chr(ord(character) ^ 1 << place % 5) + text[place + 1 :]
+            case int(number):
+                yield name, number ^ 8
+            case dt.datetime() as moment:
+                yield name, moment.replace(microsecond=moment.microsecond ^ 1)
+
+
+@pytest.mark.case(60)
+async def test_a_single_bit_that_was_changed_is_found_and_its_row_named(
+    sqlite_log: AuditLog, sqlite_database: Database
+):
+    await write_rows(sqlite_log, 5)
+    original = (await chain(sqlite_database))[2]
+    written = {name: original._mapping[name] for name in CHANGED}
+
+    async def put(row: dict[str, Any]) -> Verdict:
+        async with without_triggers(sqlite_database, logs) as tx:
+            await tx.execute(update(logs).where(logs.c.id == original.id).values(row))
+        return await sqlite_log.verify()
+
+    for name, value in with_one_bit_changed(original):
+        verdict = await put({**written, name: value})
+        assert (2, True) == (verdict.last_seq, (verdict.problem or "").startswith("row 3 ")), (name, value)
+
+    assert Verdict(5, 5, True) == await put(written)
 
 
 async def test_a_removed_row_is_found(database: Database, audit_log: AuditLog):

@@ -220,12 +220,15 @@ async def test_an_id_that_is_placed_with_other_claims_is_a_mistake(holds: Holds,
 # Settling and releasing
 
 
+@pytest.mark.case(49)
 async def test_settling_takes_the_charge_and_gives_back_the_rest(holds: Holds):
     await tell(holds, user=1_000_000_000, key=300_000_000)
     await place(holds, "1", Claim("user", 202_400_000), Claim("key", 202_400_000))
+    before, _, _ = await money(holds, "user")
 
     assert "ended" == await holds.settle("1", {"user": 130_000_000, "key": 130_000_000})
-    assert (870_000_000, 0, 130_000_000) == await money(holds, "user")
+    assert (before + 72_400_000, 0, 130_000_000) == await money(holds, "user")
+    assert 870_000_000 == before + 72_400_000
     assert (170_000_000, 0, 130_000_000) == await money(holds, "key")
 
 

@@ -10,14 +10,14 @@ from monoize.base.cost.breakdown import Breakdown
 from monoize.base.cost.costing import Costing, cost_of
 from monoize.base.cost.markup import markup_on, with_markup
 from monoize.base.cost.reported import (
-    from_anthropic,
+    from_anthropic_passes,
     from_deepseek,
     from_google,
     from_openai_chat,
     from_openai_embeddings,
     from_openai_responses,
 )
-from monoize.base.cost.usage import InvalidUsage, Usage
+from monoize.base.cost.usage import IncompatibleFlags, InvalidUsage, Usage
 from monoize.base.money import Multiplier, charge_of
 from monoize.contract.snapshot import MULTIPLIER_ONE
 from monoize.gateway import pictures
@@ -81,7 +81,7 @@ def usage_of(protocol: Protocol, report: Json | None, attempt: Attempt, facts: F
         if protocol in _OF_PICTURES:
             return pictures.usage_of(report, attempt.sheet, facts.pictures or pictures.ONE)
         return _READERS[protocol](report)
-    except InvalidUsage:
+    except (InvalidUsage, IncompatibleFlags):
         return None
 
 
@@ -97,7 +97,7 @@ _READERS: Final[Mapping[Protocol, Callable[[Json], Usage]]] = {
     "chat": _openai_usage,
     "responses": from_openai_responses,
     "compact": from_openai_responses,
-    "messages": from_anthropic,
+    "messages": from_anthropic_passes,
     "gemini": from_google,
     "embeddings": from_openai_embeddings,
 }

@@ -1,12 +1,14 @@
 """A key that is for an agent, through the whole house: what its record says holds from the next request on."""
 
 import asyncio
+import dataclasses
 import datetime as dt
 from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx2
 import pytest
+from control.telemetry.bench import Bench
 from sqlalchemy import update
 from support.answers import granted
 from support.house import Client, RunningHouse
@@ -26,6 +28,7 @@ from monoize.control.ledger.actions.decisions import in_shadow
 from monoize.control.ledger.actions.logs import log_requests
 from monoize.infra.settings import Settings
 from monoize.main.application import make_faces, open_all
+from monoize.main.gateway import captures_folder
 
 OPEN = {
     "mode": "worker",
@@ -38,7 +41,8 @@ OPEN = {
 
 @pytest.fixture
 async def served(settings: Settings) -> AsyncIterator[RunningHouse]:
-    """All of it, as `monoize serve` opens it."""
+    """All of it, as `monoize serve` opens it where captures may be kept."""
+    settings = dataclasses.replace(settings, captures_enabled=True)
     app = make_faces(settings)
     async with open_all(settings) as app.state:
         yield RunningHouse(app, app.state.house, app.state.identity)
@@ -163,6 +167,37 @@ async def _explained(agent: Agent, request_id: str) -> Any:
             return answer.json()
         await asyncio.sleep(0.1)
     raise AssertionError("nobody wrote it down")
+
+
+@pytest.mark.case(59)
+async def test_without_telemetry_every_call_is_still_accounted_for_and_nothing_of_what_was_said_is_kept(
+    agent: Agent,
+):
+    root, rates = agent.root, {"input_usd_per_mtok": "1", "output_usd_per_mtok": "2"}
+    source = {"source_url": "https://example.com/prices"}
+    granted(await root.post("/api/prices", json={"provider": "echo", "model_key": "m", **rates, **source}))
+    granted(
+        await root.post("/api/ledger/top-ups", json={"user_id": root.user["id"], "amount_nano_usd": "1000000000"})
+    )
+    granted(await root.patch(f"/api/keys/{agent.key['key']['id']}", json={"request_capture_mode": "capture-all"}))
+
+    async def asked(*, telemetry: bool) -> str:
+        await agent.says(telemetry_enabled=telemetry)
+        answer = await agent.asks(messages=[{"role": "user", "content": "marmalade"}])
+        assert "marmalade" in answer.text
+        return str(answer.headers["x-request-id"])
+
+    silent, told = await asked(telemetry=False), await asked(telemetry=True)
+
+    for request_id in (silent, told):
+        await _explained(agent, request_id)
+    rows = await Bench(agent.served.house.database).rows()
+    assert [(agent.record["id"], 7_000)] * 2 == [(row.config_id, row.cost_nano) for row in rows]
+    assert "marmalade" not in repr(rows)
+    folder = captures_folder(agent.served.house.settings)
+    while not (folder / f"{told}.json").exists():
+        await asyncio.sleep(0.05)
+    assert [f"{told}.json"] == [file.name for file in folder.iterdir()]
 
 
 async def test_only_who_manages_records_says_which_keys_they_govern(agent: Agent):

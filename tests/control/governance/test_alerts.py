@@ -47,16 +47,34 @@ async def spend(database: Database, agent_id: str, nano: int) -> None:
         await tell_of_budgets(tx, record, utc_now())
 
 
-async def test_each_step_and_each_part_of_a_budget_is_told_once(runtime: tuple[AgentRuntime, MailSink]):
+async def told_of(runtime: tuple[AgentRuntime, MailSink], *spent_nano: int) -> list[list[str]]:
+    """Which mails come each time that so much more was spent."""
     agents, mail = runtime
     notifier, told = agents.house.app.state.governance.notifier, []
-    for nano in (3_400_000_000, 590_000_000, 10_000_000, 0):
+    for nano in spent_nano:
+        mail.mails.clear()
         await spend(notifier.database, agents.agent["id"], nano)
         await deliver_due(notifier, utc_now() + dt.timedelta(seconds=1))
         told.append([each["Subject"].split(": ")[-1] for each in mail.mails])
-        mail.mails.clear()
+    return told
 
-    assert [["3 times 1 USD"], [], ["2 messages about an agent"], []] == told
+
+SPENT = (3_400_000_000, 590_000_000, 10_000_000, 0)
+
+
+async def test_each_step_and_each_part_of_a_budget_is_told_once(runtime: tuple[AgentRuntime, MailSink]):
+    assert [["3 times 1 USD"], [], ["2 messages about an agent"], []] == await told_of(runtime, *SPENT)
+
+
+@pytest.mark.case(50)
+async def test_of_all_steps_that_were_taken_the_last_is_told(runtime: tuple[AgentRuntime, MailSink]):
+    only_steps = {
+        "budgets_json": {"steps": [{"every_usd": "1.00"}]},
+        "notification_policy_json": {"events": {"budget_soft": ["user"]}},
+    }
+    await runtime[0].change(policies=only_steps)
+
+    assert [["3 times 1.00 USD"], [], ["4 times 1.00 USD"], []] == await told_of(runtime, *SPENT)
 
 
 async def test_a_changed_record_is_told_to_whom_its_policy_names(runtime: tuple[AgentRuntime, MailSink]):

@@ -212,8 +212,7 @@ def test_nothing_follows_what_is_over_and_only_open_ones_expire():
 
 def test_equal_arguments_have_one_hash_however_they_are_written():
     assert canonical_hash({"a": 1, "b": 2}) == canonical_hash({"b": 2, "a": 1.0})
-    assert canonical_hash({"a": 1, "b": 2}).startswith("43258cff783f")
-    assert canonical_hash({"a": 1, "b": 2}).endswith("2777")
+    assert "43258cff783fe7036d8a43033f830adfc60ec037382473548ac742b888292777" == canonical_hash({"a": 1, "b": 2})
     assert canonical_hash({"a": 1, "b": 2}) != canonical_hash({"a": 1, "b": 3})
 
 

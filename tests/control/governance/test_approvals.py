@@ -15,6 +15,7 @@ from monoize.base.ids import new_id
 from monoize.control.governance.tables import approvals
 
 ARGUMENTS = '{"a": 1, "b": 2}'
+ARGUMENTS_HASH = "43258cff783fe7036d8a43033f830adfc60ec037382473548ac742b888292777"
 
 
 @pytest.fixture
@@ -49,10 +50,11 @@ async def expired(runtime: AgentRuntime, path: str) -> None:
         await tx.execute(update(approvals).where(here).values(expires_at=utc_now()))
 
 
+@pytest.mark.case(52)
 async def test_from_proposal_to_the_end(everywhere: AgentRuntime):
     made = granted(await everywhere.propose(rationale="It is empty.", affected=["orders"], environment="staging"))
     assert ("pending", 1, "high", "d1_execute") == tuple(made[n] for n in ("status", "needed", "risk", "subject"))
-    assert made["arguments_hash"].startswith("43258cff783f")
+    assert ARGUMENTS_HASH == made["arguments_hash"]
     path = f"/api/approvals/{made['id']}"
 
     done = granted(await everywhere.root.post(f"{path}/approve", json={"comment": "looked at"}))
@@ -81,6 +83,7 @@ async def test_an_approval_is_used_once_however_many_try_at_once(everywhere: Age
     assert {"approval_state"} == {answer.json()["code"] for answer in answers if answer.is_error}
 
 
+@pytest.mark.case(52)
 async def test_it_holds_for_the_arguments_that_people_saw_and_where_they_were_told(runtime: AgentRuntime):
     path = await approved(runtime, environment="staging")
 
@@ -145,6 +148,16 @@ async def test_two_people_are_two_people(everywhere: AgentRuntime):
     assert "approved" == granted(await admin.post(f"{path}/approve", json={}))["status"]
 
 
+@pytest.mark.case(51)
+async def test_what_is_approved_cannot_be_approved_once_more(everywhere: AgentRuntime):
+    path = await approved(everywhere)
+    another = await everywhere.house.make_user(everywhere.root, "boss", role="admin")
+
+    for who in (everywhere.root, another):
+        assert (409, "approval_state") == refusal(await who.post(f"{path}/approve", json={}))
+    assert 1 == len(granted(await everywhere.root.get(path))["votes"])
+
+
 async def test_of_two_last_votes_at_once_both_count(everywhere: AgentRuntime):
     path = await proposed(everywhere, needed=2)
     admin = await everywhere.house.make_user(everywhere.root, "boss", role="admin")
@@ -161,6 +174,7 @@ async def test_a_critical_action_of_a_strict_agent_takes_two(runtime: AgentRunti
     assert ("critical", 2) == (made["risk"], made["needed"])
 
 
+@pytest.mark.case(51)
 async def test_nobody_approves_what_they_asked_for(runtime: AgentRuntime):
     body = runtime.proposal()
     made = granted(await runtime.root.post("/api/approvals", json=body))
@@ -185,6 +199,7 @@ async def test_programs_decide_nothing_not_even_in_a_persons_name(runtime: Agent
         assert (403, "approval_needs_person") == refusal(await program.post(f"{path}/approve", json={}))
 
 
+@pytest.mark.case(51)
 async def test_at_the_moment_it_expires_nothing_can_be_done_with_it_any_more(everywhere: AgentRuntime):
     asked, given = await proposed(everywhere), await approved(everywhere)
     for path in (asked, given):
@@ -222,6 +237,7 @@ async def stranger_of(runtime: AgentRuntime, role: str) -> Client:
     return await runtime.house.make_user(runtime.root, role=role, tenant_id=tenant)
 
 
+@pytest.mark.case(51)
 async def test_of_other_tenants_nobody_finds_it(everywhere: AgentRuntime):
     path = await proposed(everywhere)
     outside = await stranger_of(everywhere, "admin")

@@ -30,6 +30,7 @@ D1 = read(
 )
 
 
+@pytest.mark.case(54)
 @pytest.mark.parametrize(
     ("tool", "effect"),
     [
@@ -160,6 +161,19 @@ def test_a_tool_that_nobody_judged_is_risky():
 )
 def test_while_policies_are_away_less_is_allowed(level: SafetyLevel, deed: Deed, risk: Any, denied: bool):
     assert denied == floor_without_policies(level, deed, risk).denied
+
+
+@pytest.mark.case(56)
+def test_while_policies_are_away_moderate_reads_and_only_permissive_writes_what_is_not_critical():
+    def passes(level: SafetyLevel, deed: Deed, risk: Any) -> bool:
+        return not floor_without_policies(level, deed, risk).denied
+
+    writes: tuple[Deed, ...] = ("write_sandbox", "write_production", "drastic")
+    for risk in SEVERITIES:
+        assert passes("moderate", "read", risk)
+        for deed in writes:
+            written = [level for level in SAFETY_LEVELS if passes(level, deed, risk)]
+            assert ([] if risk == "critical" else ["permissive"]) == written
 
 
 @pytest.mark.parametrize(

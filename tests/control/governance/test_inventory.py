@@ -59,6 +59,7 @@ async def found(client: Client, **wanted: Any) -> list[str]:
     return [item["object_key"] for item in answer["items"]]
 
 
+@pytest.mark.case(58)
 async def test_a_bucket_is_listed_over_pages_and_what_vanishes_is_stale(
     house: RunningHouse, root: Client, store: FakeObjectStore, photos: tuple[FakeObjectStore, str]
 ):

@@ -70,6 +70,7 @@ def test_calls_of_models_and_requests_are_no_operations():
     assert [] == judged(limits(allowed_operations=(), blocked_operations=("*",)), "request")
 
 
+@pytest.mark.case(45)
 def test_without_a_list_of_tools_others_decide_and_with_an_empty_one_there_are_none():
     assert [] == judged(limits(allowed_tools=None), "ai_call", tool="shell")
     assert "tool_not_allowed" == judged(limits(allowed_tools=()), "ai_call", tool="shell")
@@ -104,6 +105,7 @@ def override(value: int | None, *, until_s: int, created_s: int = -60, name: str
     return LimitOverride(f"o{created_s}", "l", name, value, "why", "user:root", until, created)
 
 
+@pytest.mark.case(45)
 def test_a_role_of_which_nothing_is_said_has_the_free_tier():
     assert FREE == in_force(None, (), NOW)
     assert FREE == in_force(row(), (), NOW)

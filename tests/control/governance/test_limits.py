@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import datetime as dt
+import json
 
 import pytest
 from sqlalchemy import update
@@ -12,7 +13,11 @@ from support.house import Client, RunningHouse
 
 from monoize.base.clock import utc_now
 from monoize.control.governance.services import Governance
-from monoize.control.governance.tables import agent_ai_executable_limits, agent_ai_limit_overrides
+from monoize.control.governance.tables import (
+    agent_ai_executable_limits,
+    agent_ai_limit_overrides,
+    agent_ai_sam,
+)
 from monoize.control.identity.model import DEFAULT_TENANT_ID
 from monoize.infra.quotas import MemoryQuotas
 
@@ -108,6 +113,7 @@ async def test_limits_are_found_by_tenant_and_role_and_gone_once_deleted(everywh
     assert (404, "tenant_not_found") == refusal(await root.post("/api/agent-limits", json=nowhere))
 
 
+@pytest.mark.case(41)
 async def test_of_the_free_tier_the_51st_call_of_a_day_waits_for_midnight(runtime: AgentRuntime, clock: Clock):
     clock.now_ms += 10 * 3_600_000
     for number in range(1, 51):
@@ -129,6 +135,7 @@ async def test_of_the_free_tier_the_51st_call_of_a_day_waits_for_midnight(runtim
     granted(await runtime.check(operation="ai_call"))
 
 
+@pytest.mark.case(42)
 async def test_a_request_of_too_many_tokens_is_refused_and_not_counted(runtime: AgentRuntime):
     refused = await runtime.check(operation="ai_call", input_tokens=1000, max_output_tokens=1)
 
@@ -137,6 +144,7 @@ async def test_a_request_of_too_many_tokens_is_refused_and_not_counted(runtime: 
     assert 1 == granted(await runtime.check(operation="ai_call", input_tokens=1000))["used"][0]["used"]
 
 
+@pytest.mark.case(43)
 async def test_ten_statements_a_minute_wherever_the_minute_begins(runtime: AgentRuntime, clock: Clock):
     for second in range(10):
         clock.now_ms = MIDNIGHT_MS + second * 1000
@@ -149,6 +157,7 @@ async def test_ten_statements_a_minute_wherever_the_minute_begins(runtime: Agent
     granted(await runtime.check(operation="d1_query"))
 
 
+@pytest.mark.case(43)
 async def test_a_batch_that_no_minute_holds_is_refused_whole(runtime: AgentRuntime):
     refused = await runtime.check(operation="d1_query", count=11)
 
@@ -157,6 +166,7 @@ async def test_a_batch_that_no_minute_holds_is_refused_whole(runtime: AgentRunti
     assert 10 == granted(await runtime.check(operation="d1_query", count=10))["used"][0]["used"]
 
 
+@pytest.mark.case(44, 45)
 async def test_a_refusal_says_what_would_be_allowed(runtime: AgentRuntime):
     await runtime.set_limits(allowed_operations=["*"], blocked_operations=["d1_execute"], allowed_tools=["read_*"])
 
@@ -175,6 +185,7 @@ async def test_a_refusal_says_what_would_be_allowed(runtime: AgentRuntime):
     granted(await runtime.check(operation="d1_query", tool="shell"))
 
 
+@pytest.mark.case(46)
 async def test_of_a_hundred_at_once_fifty_are_admitted(everywhere: AgentRuntime):
     answers = await asyncio.gather(*(everywhere.check(operation="ai_call") for _ in range(100)))
 
@@ -262,6 +273,7 @@ async def member_of(house: RunningHouse, root: Client, name: str) -> tuple[str, 
     return tenant, await house.make_token(root, f"of-{name}", role="deployer", tenant_id=tenant)
 
 
+@pytest.mark.case(48)
 async def test_who_may_use_an_agent_is_asked_first_and_each_tenant_counts_for_itself(house: RunningHouse):
     runtime = await make_agent_runtime(house, is_global=True)
     blocked, blocked_program = await member_of(house, runtime.root, "blocked")
@@ -282,6 +294,20 @@ async def test_who_may_use_an_agent_is_asked_first_and_each_tenant_counts_for_it
     assert (404, "agent_record_not_found") == refusal(await other.post(path, json=body))
     nowhere = f"/api/agents/{DEFAULT_TENANT_ID}/operations/check"
     assert (404, "agent_record_not_found") == refusal(await other.post(nowhere, json=body))
+
+
+@pytest.mark.case(47)
+async def test_a_tenant_that_is_forced_into_both_lists_is_let_in_by_neither(runtime: AgentRuntime):
+    """What nobody could have written is not even read."""
+    both = {"allowed_tenants": [DEFAULT_TENANT_ID], "blocked_tenants": [DEFAULT_TENANT_ID]}
+    path = f"/api/agent-records/{runtime.agent['id']}"
+    assert (422, "scope_contradictory") == refusal(await runtime.root.patch(path, json={"version": 1, **both}))
+
+    async with runtime.house.house.database.write() as tx:
+        forced = {f"{name}_json": json.dumps(tenants) for name, tenants in both.items()}
+        await tx.execute(update(agent_ai_sam).values(forced))
+
+    assert (409, "config_tampered") == refusal(await runtime.check(operation="ai_call"))
 
 
 async def test_an_agent_that_is_not_active_may_do_nothing(runtime: AgentRuntime):

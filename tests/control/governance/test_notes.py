@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.answers import granted, refusal
@@ -21,6 +22,7 @@ def note(id: int, text: str, **fields: object) -> Note:
     return Note(id=id, tenant_id="t", note=text, created_at=NOW, **{**values, **fields})  # type: ignore[arg-type]
 
 
+@pytest.mark.case(57)
 async def test_notes_are_of_one_tenant_and_nobody_writes_over_anothers(house: RunningHouse, root: Client):
     alice = await house.make_user(root, "alice")
     tenant = granted(await root.post("/api/tenants", json={"name": "other"}))

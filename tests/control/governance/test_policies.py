@@ -112,6 +112,14 @@ WRONG: dict[PolicyName, list[tuple[Any, str]]] = {
 }
 
 
+@pytest.mark.case(55)
+@pytest.mark.parametrize(
+    ("rounds", "wrong"), [(0, ["/max_tool_loop"]), (1, []), (100, []), (500, ["/max_tool_loop"])]
+)
+def test_rounds_of_tools_are_one_to_a_hundred_and_nothing_is_made_of_what_is_neither(rounds: int, wrong: list[str]):
+    assert wrong == [pointer for pointer, _ in check("model_policy_json", {"max_tool_loop": rounds})]
+
+
 def test_there_is_one_policy_for_each_of_thirteen_columns():
     columns = {name for name in agent_ai_sam.c.keys() if name in CATALOGUE}  # noqa: SIM118
 

@@ -39,6 +39,7 @@ def turn(key: str | None = None, **more: Any) -> Observation:
     return Observation(**fields | {"idempotency_key": key, "input_tokens": 7} | more)
 
 
+@pytest.mark.case(40)
 async def test_a_report_that_comes_again_counts_once_for_each_caller(bench: Bench):
     who, another = caller(), caller("k-2")
 

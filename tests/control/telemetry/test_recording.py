@@ -92,6 +92,7 @@ async def test_searches_and_code_are_counted_as_they_were_and_not_as_they_are_bi
         assert (3, 90) == (row.web_search_requests, row.code_exec_seconds)
 
 
+@pytest.mark.case(36)
 async def test_an_unknown_price_is_null_and_never_nought(bench: Bench):
     await bench.record(event(sheet=UNPRICED), event())
 
@@ -122,6 +123,7 @@ async def test_a_call_of_no_tenant_counts_for_the_default_tenant(bench: Bench):
     assert (USAGE_NANO, USAGE_NANO) == (row.cost_nano, day.cost_nano)
 
 
+@pytest.mark.case(40)
 async def test_a_call_that_comes_again_is_one_row_and_counts_once(bench: Bench):
     first, second, third = event(), event(), event()
 

@@ -133,7 +133,7 @@ async def test_rates_are_counted_and_the_answer_says_when_there_is_more(bench: B
 
 
 async def test_limits_of_the_role_are_counted_as_the_control_plane_counts_them(bench: Bench):
-    """Cases 41, 42 and 46: exactly so many, each attempt counts, and what is refused does not."""
+    """Exactly so many, each attempt counts, and what is refused does not."""
     govern(bench, limits=limited(max_ai_calls_per_day=5, max_tokens_per_request=1_000))
 
     assert 413 == (await ask(bench, max_tokens=1_000)).status
@@ -200,9 +200,10 @@ async def test_a_model_that_cannot_do_what_is_required_is_not_asked(bench: Bench
     assert "n" == charged.log.upstream_model
 
 
+@pytest.mark.case(55)
 async def test_a_loop_of_tools_ends_where_the_policy_says(bench: Bench):
-    """Case 55: what the caller wants does not count."""
-    govern(bench, policies={"model_policy_json": {"max_tool_loop": 1}})
+    """What the caller wants does not count."""
+    govern(bench, policies={"model_policy_json": {"max_tool_loop": 5}})
     call = {"id": "c", "type": "function", "function": {"name": "get", "arguments": "{}"}}
     once = [
         {"role": "assistant", "content": None, "tool_calls": [call]},
@@ -210,9 +211,10 @@ async def test_a_loop_of_tools_ends_where_the_policy_says(bench: Bench):
     ]
     user = {"role": "user", "content": "one two three"}
     for messages, status in (
-        ([user, *once], 200),
-        ([user, *once, *once], 409),
-        ([user, *once, *once, {"role": "assistant", "content": "So."}, user, *once], 200),
+        ([user, *once * 5], 200),
+        ([user, *once * 6], 409),
+        ([user, *once * 7], 409),
+        ([user, *once * 7, {"role": "assistant", "content": "So."}, user, *once], 200),
     ):
         reply = await bench.ask(PATH, {"model": "m", "messages": messages})
         assert status == reply.status, messages
@@ -244,7 +246,6 @@ WINDOWS = {"budgets_json": {"windows": [{"id": "day", "period": "day", "limit_us
 
 
 async def test_a_budget_of_the_agent_has_room_for_a_request_or_refuses_it(bench: Bench):
-    """Case 49: settled, held and asked together, also of many at once."""
     govern(bench, policies=WINDOWS)
 
     # Three words in and ten out may cost 23,000 of 20,000 nano-USD; five out cost 13,000.
@@ -257,6 +258,25 @@ async def test_a_budget_of_the_agent_has_room_for_a_request_or_refuses_it(bench:
     assert (20_000, 0) == (numbers["limit_nano_usd"], numbers["used_nano_usd"]) and numbers[
         "asked_nano_usd"
     ] > 20_000
+
+
+@pytest.mark.case(49)
+async def test_what_is_spent_held_and_asked_for_has_to_fit_however_many_ask_at_once(bench: Bench):
+    """Of a dollar 0.95 are spent. The answer alone costs: 2,000 nano-USD for each token."""
+    window = {"id": "day", "period": "day", "limit_usd": "1.00", "soft_pct": []}
+    govern(bench, policies={"budgets_json": {"windows": [window]}})
+    bench.offer(provider(channel("", "echo", "m")), m=price("somebody", "m", input_pico=0))
+    bench.agents_spent = 950_000_000
+
+    async def codes(*output_tokens: int) -> list[str]:
+        asked = (bench.ask(PATH, chat("/slow 20\none", max_tokens=most)) for most in output_tokens)
+        replies = await asyncio.gather(*asked)
+        return sorted("ok" if each.status == 200 else each.json["error"]["code"] for each in replies)
+
+    assert ["budget_exceeded"] == await codes(30_000)
+    assert ["budget_exceeded"] == await codes(25_001)
+    assert ["ok"] == await codes(25_000)
+    assert ["budget_exceeded", "ok"] == await codes(20_000, 20_000)
 
 
 async def test_a_budget_that_downgrades_lets_cheaper_models_pass_and_says_so(bench: Bench):

@@ -16,6 +16,11 @@ Report = Mapping[str, object]
 
 ITERATIONS_MOST: Final = 1_000
 
+_TOKENS: Final = (
+    *("input_tokens", "output_tokens", "reasoning_tokens"),
+    *("cache_write_5m_tokens", "cache_write_1h_tokens", "cache_read_tokens"),
+)
+
 
 class Facts(msgspec.Struct, frozen=True):
     """What a response tells outside its token counts."""
@@ -153,6 +158,19 @@ def from_anthropic_iterations(report: Report, facts: Facts = NO_FACTS) -> tuple[
         from_anthropic({**shared, **one, "server_tool_use": None}, later if place else first)
         for place, one in enumerate(passes)
     )
+
+
+def from_anthropic_passes(report: Report, facts: Facts = NO_FACTS) -> Usage:
+    """All passes as one: for those who have one bill for a response.
+
+    Together they can look like a long context that none of them is; of models that compact, none is dearer there now.
+    """
+    if not report.get("iterations"):
+        return from_anthropic(report, facts)
+    first, *later = from_anthropic_iterations(report, facts)
+    summed = {name: sum(getattr(one, name) for one in (first, *later)) for name in _TOKENS}
+    assumed = any(one.ttl_split_assumed for one in (first, *later))
+    return msgspec.structs.replace(first, **summed, ttl_split_assumed=assumed)
 
 
 def _anthropic_searches(report: Report, facts: Facts) -> int:
