@@ -163,7 +163,7 @@ def from_anthropic_iterations(report: Report, facts: Facts = NO_FACTS) -> tuple[
 def from_anthropic_passes(report: Report, facts: Facts = NO_FACTS) -> Usage:
     """All passes as one: for those who have one bill for a response.
 
-    Together they can look like a long context that none of them is; of models that compact, none is dearer there now.
+    Together they can look like a long context that none of them is; no model that compacts is dearer there today.
     """
     if not report.get("iterations"):
         return from_anthropic(report, facts)
