@@ -13,6 +13,7 @@ from sqlalchemy import update
 from support.answers import granted
 from support.house import Client, RunningHouse
 from support.money import Till
+from support.patience import PATIENCE_S
 
 from monoize.base.clock import utc_now
 from monoize.base.ids import new_id
@@ -195,8 +196,9 @@ async def test_without_telemetry_every_call_is_still_accounted_for_and_nothing_o
     assert [(agent.record["id"], 7_000)] * 2 == [(row.config_id, row.cost_nano) for row in rows]
     assert "marmalade" not in repr(rows)
     folder = captures_folder(agent.served.house.settings)
-    while not (folder / f"{told}.json").exists():
-        await asyncio.sleep(0.05)
+    async with asyncio.timeout(PATIENCE_S):
+        while not (folder / f"{told}.json").exists():
+            await asyncio.sleep(0.05)
     assert [f"{told}.json"] == [file.name for file in folder.iterdir()]
 
 
