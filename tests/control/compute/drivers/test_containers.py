@@ -163,6 +163,12 @@ async def test_the_proxy_is_the_only_way_out(
     assert b"host\n" == await said_to_us(gateway, host_port)
     assert "timed out" in await reached(gateway, str(host_port))
 
+    # Nor does the engine ask anybody for a name on behalf of an agent.
+    assert ["127.0.0.1"] == (await engine.inspect_container(first.ref.name))["HostConfig"]["Dns"]
+    assert "no servers could be reached" in await said_in(
+        engine, first.ref.name, "busybox", "nslookup", "www.example.com"
+    )
+
     # Whoever flushes the tables of this computer opens nothing for long.
     take_down(INSTALLATION)
     assert "host\n" == await reached(gateway, str(host_port))
