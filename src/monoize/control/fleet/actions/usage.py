@@ -88,6 +88,7 @@ def _row(
         host_id=host.id,
         ingest_id=ingest_id,
         tenant_id=tenant_id,
+        user_id=host.user_id,
         provider=PROVIDER_OF[pool.tool],
         at=entry.at,
         idempotency_key=_key_of(host, entry.idempotency_key) if entry.idempotency_key else None,
