@@ -1,7 +1,7 @@
-"""What hosts report is added up by hour, day, person and host; of each trouble one alert is open; copies are noticed.
+"""What hosts report is added up by hour, day, person and host; each trouble has one open alert; copies show sooner.
 
-`reported_days` had the same sums as `reported_usage_days`, of fewer things, and they are taken over. It stays for now,
-since a version that still runs beside this one writes it.
+`reported_days` had the same sums as `reported_usage_days`, of fewer things, and they are taken over. It stays for
+now, since a version that still runs beside this one writes it.
 """
 
 from typing import Any, Final

@@ -1,7 +1,7 @@
 """Refresh tokens of our own, for hosts that must not hold the real one.
 
 A host has a sequence of them, each derived from the master key, so that the same one can be given again. Using one
-makes the next. Using one again may be due to a lost answer (`model/renewal` says when it is the sign of a copied login).
+makes the next. Using one again may be due to a lost answer; `model/renewal` says when it shows a copied login.
 """
 
 import dataclasses

@@ -22,7 +22,6 @@ from monoize.control.fleet.store.payloads import Sealed
 from monoize.infra.db import Database, Tx
 from monoize.infra.sealed import Seal, SealBroken
 
-
 OPENED_MOST: Final = 32
 
 

@@ -1,7 +1,7 @@
 """Hosts that called and had nothing new: counted in memory, and written down together each second.
 
-A commit for each of them would be most of what a sync costs. Nothing is decided by these counts, so a process that is
-killed may forget its last second of them.
+A commit for each of them would be most of what a sync costs. Nothing is decided by these counts, so a process that
+is killed may forget its last second of them.
 """
 
 import datetime as dt

@@ -24,7 +24,7 @@ def _alert(row: Row[Any]) -> Alert:
 
 
 async def add(tx: Tx, trouble: Trouble, at: dt.datetime) -> None:
-    """Open an alert; of several that notice the same trouble at once one does, and the others touch what it opened."""
+    """Open an alert; of several that notice a trouble at once one does, and the others touch what it opened."""
     kind, subject = trouble.key
     values = {
         "id": new_id(),
