@@ -6,17 +6,16 @@ from collections.abc import Iterator
 
 import pytest
 from dashboard.surfer import ORIGIN, Page, Surfer
-from support.endpoints import document
+from support.endpoints import document, pages
 
 from monoize.base.ids import new_id
-from monoize.dashboard.app import ROUTERS
 
 # What somebody sees who is not signed in, and where they may post.
 FOR_STRANGERS = {"/login", "/register", "/setup", "/verify-email", "/theme"}
 
 
 def _routes(method: str) -> Iterator[str]:
-    return (route.path for router in ROUTERS for route in router.routes if method in route.methods)
+    return (route.path for route in pages() if method in route.methods)
 
 
 # What goes on while somebody looks.
@@ -24,6 +23,11 @@ LIVE = sorted(path for path in _routes("GET") if path.endswith("/live"))
 # Parts of a page, which are no pages by themselves.
 PARTS = {"/search/results"}
 POSTS, GETS = sorted(_routes("POST")), sorted(set(_routes("GET")) - set(LIVE))
+
+
+def test_pages_are_found():
+    assert len(GETS) > 100
+    assert len(POSTS) > 100
 
 
 def _somewhere(path: str) -> str:

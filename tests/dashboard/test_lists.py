@@ -7,22 +7,18 @@ from typing import Final
 
 import pytest
 from dashboard.surfer import Page, Surfer
-from fastapi.routing import APIRoute
 from support.answers import granted
 from support.demo import TINY, fill
 from support.demo.addresses import addresses
+from support.endpoints import pages
 from support.house import Client, RunningHouse
 
 from monoize.base.clock import utc_now
 from monoize.control.edge import windows
-from monoize.dashboard.app import ROUTERS
 
 _WINDOWS: Final = {windows.uuid_window, windows.number_window, windows.ranked_window, windows.moment_window}
 LISTS: Final = sorted(
-    route.path
-    for router in ROUTERS
-    for route in router.routes
-    if isinstance(route, APIRoute) and any(each.call in _WINDOWS for each in route.dependant.dependencies)
+    route.path for route in pages() if any(each.call in _WINDOWS for each in route.dependant.dependencies)
 )
 # What nobody has to make first: it is there as soon as the house is.
 NEVER_EMPTY: Final = {"/account", "/audit", "/pools", "/pools/{pool}", "/presets", "/prices", "/tenants", "/users"}

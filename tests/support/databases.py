@@ -21,10 +21,5 @@ async def borrowed(address: str, *, pool_size: int) -> AsyncIterator[Database]:
     try:
         yield database
     finally:
-        import os
-
-        taken = {k: v.taken for k, v in database.pools().items() if v.taken}
-        if taken:
-            open("/tmp/leaks.txt", "a").write(f"{os.environ.get('PYTEST_CURRENT_TEST')} {taken} {address}\n")
         await database.close()
         alike.append(database)

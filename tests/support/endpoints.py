@@ -5,7 +5,7 @@ import re
 from typing import Any, Final
 
 from fastapi import FastAPI
-from fastapi.routing import iter_route_contexts
+from fastapi.routing import APIRoute, iter_route_contexts
 
 from monoize.base.ids import new_id
 from support.house import closed_application
@@ -62,6 +62,12 @@ def endpoints(app: FastAPI) -> list[Endpoint]:
         if not route.path.startswith((HOSTS_API, SIGNED))
         for method in (route.methods or set()) - {"HEAD"}
     )
+
+
+def pages() -> list[APIRoute]:
+    """What the dashboard declares: pages, parts of them, and what they post to."""
+    routes = (route for route in closed_application().routes if isinstance(route, APIRoute))
+    return [route for route in routes if route.endpoint.__module__.startswith("monoize.dashboard.")]
 
 
 def document() -> dict[str, Any]:

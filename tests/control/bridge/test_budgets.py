@@ -13,7 +13,8 @@ from monoize.control.bridge.budgets import LedgerBudgets
 
 async def spend(till: Till, user_id: str, key_id: str, amount: int) -> None:
     id = new_id()
-    charged = Charged(id, id, user_id, 0, amount, key_id, {user_budget(user_id): amount}, log=RequestLog(model="m"))
+    budgets = {user_budget(user_id): amount}
+    charged = Charged(id, id, user_id, 0, amount, key_id, budgets=budgets, log=RequestLog(model="m"))
     await till.money.spool.finish(id, encode(charged))
     await till.money.handover.post_all()
 

@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from fastapi.routing import APIRoute
 from sqlalchemy import Column, select
 
 from monoize.control.catalog.tables import model_prices, monoize_channels, monoize_providers
@@ -34,9 +33,9 @@ from monoize.control.projects.tables import (
     secrets,
     services,
 )
-from monoize.dashboard.app import ROUTERS
 from monoize.infra.db import Tx
 from support.demo.each import OWN_KEY
+from support.endpoints import pages
 
 FOR_STRANGERS: Final = frozenset({"/login", "/register", "/setup", "/verify-email"})
 """Where nobody comes who is signed in."""
@@ -97,8 +96,7 @@ _SAID: Final = {"name:path": MODEL, "pool": DEFAULT_POOL_ID, "name": "model_poli
 
 def page_routes() -> list[str]:
     """Of whoever is signed in: pages, and the addresses at which parts of them keep up."""
-    routes = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
-    shown = {route.path for route in routes if "GET" in (route.methods or ())}
+    shown = {route.path for route in pages() if "GET" in (route.methods or ())}
     return sorted(shown - FOR_STRANGERS - PARTS)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import structlog
 
 from monoize.base.errors import Refusal
+from monoize.base.ids import is_id
 from monoize.base.principal import Principal
 from monoize.contract.policies.effective import EffectivePolicy
 from monoize.control.compute.actions.agents import record_of_key
@@ -31,7 +32,8 @@ async def policy_of(tx: Tx, caller: Principal, named: str | None) -> EffectivePo
     """Of the key that is shown, else of the agent or the record that is named. What cannot be read says nothing."""
     record_id = await record_of_key(tx, caller.id) if caller.kind == "api_key" else None
     if record_id is None and named is not None:
-        record_id = await agents.record_of(tx, named) or named
+        # Programs may name anything.
+        record_id = (await agents.record_of(tx, named) if is_id(named) else None) or named
     try:
         return None if record_id is None else await effective(tx, record_id)
     except Refusal:
