@@ -13,7 +13,7 @@ from support.rows import every_row, last_seq, logs_after
 from monoize.base.clock import utc_now
 from monoize.control.fleet.model.usage import COUNT_MOST, ENTRIES_MOST
 from monoize.control.fleet.tables import hosts, token_usage_ingests
-from monoize.control.telemetry.tables import reported_usage_days, reported_usage_hours, token_usages, usage_days
+from monoize.control.telemetry.tables import reported_usage_days, token_usages, usage_days
 
 PRICE = {
     "provider": "openai",

@@ -5,7 +5,7 @@ from typing import Final
 
 from monoize.base.clock import utc_now
 from monoize.control.edge.house import House
-from monoize.control.fleet.actions import enrolment, pruning, troubles
+from monoize.control.fleet.actions import enrolment, pruning, troubles, usage
 from monoize.control.fleet.actions.quota import QuotaWatch
 from monoize.control.fleet.actions.renewal import Refresher
 from monoize.control.fleet.drivers.token_server import TokenServer
@@ -39,10 +39,14 @@ def schedule(background: Background, house: House, fleet: Fleet) -> None:
     async def look_for_trouble() -> None:
         await troubles.look(house.database, utc_now())
 
+    async def forget_reports() -> None:
+        await usage.forget_ingests(house.database, utc_now(), kept_days=house.settings.telemetry_retention_days)
+
     refresher = Refresher(house, TokenServer(house.settings.fleet_token_url))
     background.every(REFRESH_EVERY_S, "fleet.refresh", refresher.run)
     background.every(VALIDATE_EVERY_S, "fleet.validate", fleet.validator.run)
     quota = QuotaWatch(house, fleet.account_usage)
     background.every(QUOTA_EVERY_S, "fleet.quota", quota.run)
     background.every(FORGET_EVERY_S, "fleet.forget_snapshots", quota.forget)
+    background.every(FORGET_EVERY_S, "fleet.forget_reports", forget_reports)
     background.every(TROUBLES_EVERY_S, "fleet.troubles", look_for_trouble)

@@ -42,7 +42,7 @@ class NotTold(Invalid):
     """Usage of this source is not told apart by this."""
 
     code = "not_told_apart"
-    hint = "`told` lists what it is told apart by. Hosts only of what they report; keys and agents only of the rest."
+    hint = "`told` lists by what it is. Hosts are known only of what they report; keys and agents only of the rest."
 
 
 class KindNotReported(Invalid):
