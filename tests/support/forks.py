@@ -103,7 +103,9 @@ class Forks:
             [sys.executable, "-m", "support.forks", self._path],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=environment(PYTHONPATH=str(TESTS)),
+            env=environment(
+                PYTHONPATH=os.pathsep.join([str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])])
+            ),
         )
         assert self._process.stdout
         assert self._process.stdout.readline() == b"ready\n"
