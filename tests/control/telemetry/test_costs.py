@@ -12,15 +12,14 @@ from monoize.base.clock import midnight_ms
 from monoize.base.cost.sheet import UNPRICED
 from monoize.control.telemetry.errors import TooManyCosts
 from monoize.control.telemetry.model.calls import COSTS_MOST
-from monoize.control.telemetry.tables import usage_days
+from monoize.control.telemetry.tables import usage_model_days
 
 PATH = "/api/telemetry/costs"
 
 
 def day_of(model: str) -> dict[str, Any]:
-    nobody = dict.fromkeys(("user_id", "api_key_id", "agent_id"), "")
     names = {"tenant_id": "a", "provider": "p", "model": model, "served_model": model}
-    return {"at_ms": midnight_ms(DAY), **nobody, **names}
+    return {"at_ms": midnight_ms(DAY), **names}
 
 
 async def test_costs_are_summed_up_over_tenants_by_provider_day_and_model(bench: Bench):
@@ -52,7 +51,7 @@ async def test_costs_are_summed_up_over_tenants_by_provider_day_and_model(bench:
 async def test_sums_beyond_a_number_of_53_bits_stay_exact(bench: Bench):
     rows = [{**day_of("m"), "tenant_id": tenant, "calls": 1, "cost_nano": 2**61 + 1} for tenant in ("a", "b")]
     async with bench.database.write() as tx:
-        await tx.execute(insert(usage_days), rows)
+        await tx.execute(insert(usage_model_days), rows)
 
     assert [2**62 + 2] == [cost.cost_nano_usd for cost in await bench.costs()]
 
@@ -63,7 +62,7 @@ async def test_more_than_31_days_or_too_many_lines_are_refused(sqlite_bench: Ben
 
     rows = [{**day_of(f"model-{number}"), "calls": 1} for number in range(COSTS_MOST + 1)]
     async with sqlite_bench.database.write() as tx:
-        await tx.execute(insert(usage_days), rows)
+        await tx.execute(insert(usage_model_days), rows)
     with pytest.raises(TooManyCosts):
         await sqlite_bench.costs()
     assert [] == await sqlite_bench.costs(provider="another")

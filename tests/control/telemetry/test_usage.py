@@ -206,6 +206,9 @@ async def test_days_that_only_the_old_sums_know_are_taken_over_once(bench: Bench
 
     for _ in range(2):
         await migrated(bench, 26)
+    async with bench.database.write() as tx:
+        await tx.execute(delete(usage_model_days))
+    await migrated(bench, 27)
 
     (taken_over,) = await bench.costs(since=DAY - dt.timedelta(days=201), until=DAY - dt.timedelta(days=190))
     assert (days[1]["day"], "m", 7, 2, 2**60) == (
