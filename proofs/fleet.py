@@ -34,6 +34,7 @@ RENEWALS: Final = 10
 WAIT_MOST_S: Final = 90
 HOME, ELSEWHERE = "198.51.100.7", "203.0.113.9"
 DAY_S: Final = 86_400
+WRITTEN_DOWN_S: Final = 3
 CREATED, CONFLICT = 201, 409
 TOKENS_EACH: Final = USED["input_tokens"] - USED["input_tokens_details"]["cached_tokens"] + USED["output_tokens"]
 _QUESTION: Final = ("exec", "--skip-git-repo-check", "--sandbox", "read-only", "Say hello")
@@ -268,6 +269,8 @@ def idle_host(fleet: Fleet) -> None:
     host = fleet.host(pool)
     host.machine.log_in(codex_login())
     host.runs()
+    # That it called is written down within a second, and would say once more that it is alive.
+    time.sleep(WRITTEN_DOWN_S)
     with closing(sqlite3.connect(fleet.database, timeout=10)) as connection, connection:
         past = time.strftime("%Y-%m-%d %H:%M:%S.000000", time.gmtime(time.time() - 31 * DAY_S))
         connection.execute("UPDATE hosts SET last_seen_at = ? WHERE fqdn = ?", (past, host.fqdn))

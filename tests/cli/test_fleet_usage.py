@@ -44,6 +44,10 @@ def test_what_a_host_reports_is_listed_and_added_up(root: CommandLine, reporting
         line.split()[0].upper() for line in overview.out.splitlines() if "12345" in line
     ]
     assert "The week began at" in overview.err
+    by_host = root.json(
+        "usage", "show", "--everybody", "--source", "reported", "--host", reporting.name, "--by", "host"
+    )
+    assert [1] == [row["usage"]["calls"] for row in by_host["items"]]
     assert 1 == len(root.json("usage", "days", "--host", reporting.name)["items"])
     assert "monoize: There is no such host" in root.run("usage", "overview", "--host", "nobody").err
 

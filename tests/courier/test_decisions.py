@@ -11,7 +11,11 @@ from hypothesis import strategies as st
 from monoize.courier.courier import (
     GRACE_S,
     TOOLS,
+    Counts,
+    Message,
     Refused,
+    claude_message,
+    gemini_message,
     launch_after_refusal,
     launch_offline,
     place_of,
@@ -19,6 +23,7 @@ from monoize.courier.courier import (
     service,
     steps,
     usage_rows,
+    used_by,
     used_since,
     with_gateway,
     without_gateway,
@@ -204,6 +209,70 @@ def test_no_line_of_a_session_is_too_strange(lines: list[str]):
     strange = ['"token_count"', '{"token_count": 1', '{"timestamp": 1, "payload": {"type": "token_count"}}']
 
     assert {} == used_since([*lines, *strange], "").by_model
+
+
+def test_an_answer_of_claude_code_is_counted_as_its_session_tells_it():
+    usage = {
+        "input_tokens": 3,
+        "cache_creation_input_tokens": 20,
+        "cache_read_input_tokens": 100,
+        "output_tokens": 7,
+    }
+    line = {
+        "type": "assistant",
+        "timestamp": "2026-11-21T15:00:01.000Z",
+        "requestId": "req_1",
+        "message": {"id": "msg_1", "model": "claude-sonnet-4-6", "usage": usage},
+    }
+
+    found = claude_message(line)
+
+    assert Message("msg_1", line["timestamp"], "claude-sonnet-4-6", Counts(123, 100, 7)) == found
+    assert found is not None
+    assert [
+        {"model": "claude-sonnet-4-6", "total": 30, "input": 23, "cached": 100, "output": 7, "reasoning": 0}
+    ] == (usage_rows({found.model: found.counts}))
+
+
+def test_an_answer_of_gemini_is_counted_as_its_session_tells_it():
+    tokens = {"input": 100, "output": 7, "cached": 40, "thoughts": 5, "tool": 2, "total": 114}
+    line = {"id": "1", "timestamp": "2026-11-21T15:00:01.000Z", "type": "gemini", "model": "m", "tokens": tokens}
+
+    assert Message("1", line["timestamp"], "m", Counts(102, 40, 12, 5)) == gemini_message(line)
+    assert gemini_message({**line, "type": "user"}) is gemini_message({**line, "tokens": None}) is None
+
+
+@given(st.recursive(st.none() | st.text() | st.integers(), lambda inner: st.dictionaries(st.text(), inner)))
+def test_no_line_of_other_tools_is_too_strange(value: Any):
+    for line in (value, {"type": "assistant", "message": value}, {"type": "gemini", "tokens": value, "id": value}):
+        if isinstance(line, dict):
+            for message in (claude_message, gemini_message):
+                found = message(line)
+                assert found is None or all(count >= 0 for count in found.counts)
+
+
+GROWING = st.lists(st.tuples(st.sampled_from("abcd"), *[st.integers(0, 100)] * 4), max_size=20)
+
+
+@given(GROWING, st.integers(0, 20))
+def test_answers_that_grow_count_once_however_often_they_are_read_and_copied(told: list[Any], part: int):
+    lines = [
+        Message(id, f"2026-11-21T15:00:{second:02}.000Z", "m", Counts(*counts))
+        for second, (id, *counts) in enumerate(told)
+    ]
+    most = {
+        id: Counts(*map(max, zip(Counts(), *(counts for of, *counts in told if of == id), strict=True)))
+        for id in "abcd"
+    }
+    whole = Counts(*map(sum, zip(*most.values(), strict=True)))
+
+    first = used_by(lines[:part], "", seen := {})
+    copied = used_by(lines[:part], "", seen)
+    second = used_by(lines, first.until, {})
+
+    assert {} == copied.by_model
+    both = [first.by_model.get("m", Counts()), second.by_model.get("m", Counts())]
+    assert whole == Counts(*map(sum, zip(*both, strict=True)))
 
 
 def test_a_unit_survives_every_path():

@@ -60,11 +60,26 @@ def test_what_a_user_changes_is_put_right_and_what_the_hub_forgets_goes(
     agents.write_text("Changed.\n")
     assert working.courier("sync").code == 0
     assert "Ours.\n" == agents.read_text()
+    edited = agents.with_name("AGENTS.md.edited")
+    assert ("Changed.\n", 0o600) == (edited.read_text(), stat.S_IMODE(edited.stat().st_mode))
 
     for file in files:
         operator.ask("DELETE", f"/files/{file['id']}")
     assert working.courier("sync").code == 0
     assert ("Mine.\n", "Mine, too.\n", False) == (agents.read_text(), own.read_text(), skill.exists())
+    assert "Changed.\n" == edited.read_text()
+
+
+def test_what_operators_change_is_no_edit_of_a_user(
+    working: Machine, operator: Operator, distributed: Callable[..., dict[str, Any]]
+):
+    file = distributed("agents", "Ours.\n")
+    assert working.courier("sync").code == 0
+    operator.ask("PATCH", f"/files/{file['id']}", {"body": "Ours, anew.\n", "revision": file["revision"]})
+
+    assert working.courier("sync").code == 0
+    assert "Ours, anew.\n" == (working.codex_home / "AGENTS.md").read_text()
+    assert [] == list(working.codex_home.rglob("*.edited"))
 
 
 def test_a_host_with_everything_in_place_asks_once_and_writes_nothing(

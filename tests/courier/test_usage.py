@@ -1,7 +1,11 @@
 """What the tool used reaches the hub once, whatever happens in between."""
 
 import json
+import os
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -78,6 +82,17 @@ def test_a_report_whose_answer_was_lost_counts_once(working: Machine, operator: 
     assert [(100, 10)] == reported(operator, working)
 
 
+def test_couriers_that_run_at_once_take_turns_and_report_once(working: Machine, operator: Operator):
+    will_use(working, 100)
+    working.run("sh", "-c", f". {working.home.parent}/tool/deed")
+
+    with ThreadPoolExecutor() as pool:
+        ended = list(pool.map(lambda _: working.courier("sync").code, range(4)))
+
+    assert [0] * 4 == ended
+    assert [(100, 10)] == reported(operator, working)
+
+
 def test_what_was_used_before_the_host_was_enrolled_is_nobodys_business(operator: Operator, machine: Machine):
     folder = machine.codex_home / "sessions" / "2026" / "11" / "20"
     folder.mkdir(parents=True)
@@ -125,3 +140,71 @@ def test_a_host_outside_of_its_window_still_says_what_it_used(working: Machine, 
 
     assert working.courier("sync").code == 1
     assert [(100, 10)] == reported(operator, working)
+
+
+def answer_of_claude(id: str, output: int, ahead_s: float = 0) -> str:
+    message = {"id": id, "model": "claude-sonnet-4-6", "usage": {"input_tokens": 100, "output_tokens": output}}
+    return json.dumps({"type": "assistant", "timestamp": moment(ahead_s)[:23] + "Z", "message": message})
+
+
+def answer_of_gemini(id: str, output: int, ahead_s: float = 0) -> dict[str, Any]:
+    tokens = {"input": 100, "output": output, "cached": 0, "total": 100 + output}
+    return {
+        "id": id,
+        "type": "gemini",
+        "timestamp": moment(ahead_s)[:23] + "Z",
+        "model": "gemini-3",
+        "tokens": tokens,
+    }
+
+
+@pytest.fixture
+def another(operator: Operator, fresh: Fresh, tmp_path: Path) -> Callable[[str], Machine]:
+    """A host with another tool, that was in step once."""
+
+    def enrolled(tool: str) -> Machine:
+        pool = fresh()
+        operator.ask("POST", "/pools", {"name": pool, "tool": tool})
+        machine = operator.enrolled(Machine(tmp_path / tool, tool), f"{fresh()}.example.com", pool=pool)
+        machine.courier("sync")
+        return machine
+
+    return enrolled
+
+
+def test_answers_of_claude_code_are_reported_once_also_when_a_session_goes_on_in_another(
+    another: Callable[[str], Machine], operator: Operator
+):
+    machine = another("claude")
+    folder = machine.home / ".claude" / "projects" / "-home-somebody"
+    folder.mkdir(parents=True)
+    first, resumed = folder / "first.jsonl", folder / "resumed.jsonl"
+    told = answer_of_claude("a", 30)
+    first.write_text("\n".join([answer_of_claude("a", 1), told, '{"type": "user"}']))
+    machine.courier("sync")
+    long_ago = time.time() - 3600
+    os.utime(first, (long_ago, long_ago))
+
+    resumed.write_text("\n".join([told, answer_of_claude("b", 5)]))
+    (folder / "once-more.jsonl").write_text(answer_of_claude("b", 5))
+    machine.courier("sync")
+    machine.courier("sync")
+
+    assert [(100, 30), (100, 5)] == reported(operator, machine)
+
+
+def test_answers_of_gemini_are_reported_from_sessions_of_both_kinds(
+    another: Callable[[str], Machine], operator: Operator
+):
+    machine = another("gemini")
+    folder = machine.home / ".gemini" / "tmp" / ("0" * 64) / "chats"
+    folder.mkdir(parents=True)
+    lines = [{"sessionId": "s", "projectHash": "0"}, answer_of_gemini("a", 7, 1), {"$set": {"summary": "x"}}]
+    (folder / "session-2026-11-22T09-00-abcdef01.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    whole = {"sessionId": "t", "messages": [answer_of_gemini("b", 11, 1), {"type": "user"}]}
+    (folder / "session-2026-11-22T09-00-abcdef02.json").write_text(json.dumps(whole, indent=2))
+
+    machine.courier("sync")
+    machine.courier("sync")
+
+    assert [(200, 18)] == reported(operator, machine)

@@ -3,6 +3,7 @@
 import pytest
 from control.telemetry.bench import event
 from dashboard.surfer import Page, Surfer
+from support.fleet import enrol, told
 from support.house import Client, RunningHouse
 
 from monoize.base.clock import utc_now
@@ -54,6 +55,31 @@ async def test_costs_add_up_for_whoever_asks(spent, alice: Surfer, boss: Surfer,
     for surfer, calls in ((alice, "1"), (boss, "2")):
         figures = Page(await surfer.get(f"/costs{query}")).all("p", **{"class": "figure"})
         assert calls == figures[1].text
+
+
+async def test_what_hosts_report_is_shown_apart_from_what_went_through_the_gateway(
+    spent, house: RunningHouse, root: Client, alice: Surfer, boss: Surfer
+):
+    for name, owner in (("alices", spent_by(root, "alice")), ("nobodys", None)):
+        host = await enrol(root, house, name, user_id=await owner if owner else None)
+        told(await host.calls().post("/usage", json={"input": 1_000, "output": 10, "model": "gpt-5"}))
+
+    by_host = await boss.get("/costs?source=reported&by=host&then=model")
+    page = Page(by_host)
+    own = (await alice.get("/costs?source=reported&by=host")).text
+
+    assert {"alices", "nobodys"} == {cell.text for cell in page.all("th", scope="row")}
+    assert "Would have cost" in by_host.text and "/api/telemetry/usage.csv?source=reported" in by_host.text
+    closer = next(link["href"] for link in page.all("a") if link.text == "alices")
+    assert ["alice"] == [cell.text for cell in Page(await boss.get(closer)).all("th", scope="row")]
+    assert ("alices" in own, "nobodys" in own, "Would have cost" in own) == (True, False, False)
+    for query in ("source=reported&by=key&then=agent&measure=slow", "source=reported&host=x", "by=host&host=1"):
+        assert 200 == (await boss.get(f"/costs?{query}")).status_code
+
+
+async def spent_by(root: Client, name: str) -> str:
+    users = (await root.get("/api/users")).json()["items"]
+    return next(user["id"] for user in users if user["username"] == name)
 
 
 async def test_what_users_may_not_know_is_in_no_choice_and_no_address(spent, alice: Surfer):

@@ -81,7 +81,9 @@ class Forked:
 
     def send_signal(self, number: signal.Signals) -> None:
         if self.poll() is None:
-            os.kill(self.pid, number)
+            # It may have ended, and whoever forked it may be about to say so.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
     def terminate(self) -> None:
         self.send_signal(signal.SIGTERM)
@@ -103,7 +105,9 @@ class Forks:
             [sys.executable, "-m", "support.forks", self._path],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=environment(PYTHONPATH=str(TESTS)),
+            env=environment(
+                PYTHONPATH=os.pathsep.join([str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])])
+            ),
         )
         assert self._process.stdout
         assert self._process.stdout.readline() == b"ready\n"

@@ -34,9 +34,9 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn, TextIO
 
 VERSION = "0.1.0"
 
@@ -374,11 +374,11 @@ def quota_in(answer: Mapping[str, Any]) -> Quota:
     return Quota(answer.get("quota_verdict") == "refuse", known)
 
 
-# Usage, out of the files in which Codex keeps its sessions.
+# Usage, out of the files in which the tools keep their sessions.
 
 
 class Counts(NamedTuple):
-    """As Codex counts them: `given` contains `cached`, `output` contains `reasoning`."""
+    """`given` contains `cached`, `output` contains `reasoning`."""
 
     given: int = 0
     cached: int = 0
@@ -397,9 +397,9 @@ class Used(NamedTuple):
 
 
 def used_since(lines: Iterable[str], since: str) -> Used:
-    """Reports are running totals: each counts for what it adds to the one before, those up to `since` not at all.
+    """Of Codex, whose reports are running totals: each counts for what it adds to the one before.
 
-    Codex repeats reports, and copies old ones into a session that continues another one.
+    Those up to `since` do not count. Codex repeats reports, and copies old ones into sessions that continue others.
     """
     by_model: dict[str, Counts] = {}
     model, before, until = "", _ZERO, since
@@ -438,8 +438,81 @@ def _totals(payload: Json) -> Counts | None:
     if not isinstance(told, dict):
         return None
     names = ("input_tokens", "cached_input_tokens", "output_tokens", "reasoning_output_tokens")
+    return Counts(*_counts(told, names))
+
+
+def _counts(told: Json, names: Iterable[str]) -> list[int]:
     counts = [told.get(name) for name in names]
-    return Counts(*(count if type(count) is int and count >= 0 else 0 for count in counts))
+    return [count if type(count) is int and count >= 0 else 0 for count in counts]
+
+
+class Message(NamedTuple):
+    """An answer of a model, as far as a session tells of it."""
+
+    id: str
+    moment: str
+    model: str
+    counts: Counts
+
+
+def used_by(messages: Iterable[Message], since: str, seen: dict[str, Counts]) -> Used:
+    """Of tools that write an answer down as it grows: each time counts for what it adds, up to `since` not at all.
+
+    `seen` are answers of other sessions as well: one that continues another copies it.
+    """
+    by_model: dict[str, Counts] = {}
+    until = since
+    for id, moment, model, counts in messages:
+        before = seen.get(id, _ZERO)
+        seen[id] = now = Counts(*map(max, before, counts))
+        if moment > since:
+            added = Counts(*map(operator.sub, now, before))
+            by_model[model] = _sum(by_model.get(model, _ZERO), added)
+            until = max(until, moment)
+    return Used({name: counts for name, counts in by_model.items() if any(counts)}, until)
+
+
+def claude_message(line: Json) -> Message | None:
+    """What a prompt writes into the cache is input like any other here."""
+    told = _at(line, ("message", "usage"))
+    if line.get("type") != "assistant" or not isinstance(told, dict):
+        return None
+    fresh, written, cached, output = _counts(
+        told, ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "output_tokens")
+    )
+    counts = Counts(fresh + written + cached, cached, output)
+    return _message(_at(line, ("message", "id")), line, _at(line, ("message", "model")), counts)
+
+
+def gemini_message(line: Json) -> Message | None:
+    """What a model thought is not in what it wrote, and what tools put into a prompt not in what was asked."""
+    told = line.get("tokens")
+    if line.get("type") != "gemini" or not isinstance(told, dict):
+        return None
+    asked, tools, cached, written, thought = _counts(told, ("input", "tool", "cached", "output", "thoughts"))
+    counts = Counts(asked + tools, cached, written + thought, thought)
+    return _message(line.get("id"), line, line.get("model"), counts)
+
+
+def _message(id: Any, line: Json, model: Any, counts: Counts) -> Message | None:
+    moment = line.get("timestamp")
+    if not isinstance(id, str) or not isinstance(moment, str):
+        return None
+    return Message(id, moment, model if isinstance(model, str) else "", counts)
+
+
+class Sessions(NamedTuple):
+    """Where a tool keeps them, below its folder, and how an answer is found in one of its lines."""
+
+    places: Sequence[str]
+    message: Callable[[Json], Message | None] | None = None
+
+
+SESSIONS = {
+    "codex": Sessions(["sessions/*/*/*/rollout-*.jsonl"]),
+    "claude": Sessions(["projects/**/*.jsonl"], claude_message),
+    "gemini": Sessions(["tmp/*/chats/**/*.jsonl", "tmp/*/chats/**/*.json"], gemini_message),
+}
 
 
 def _sum(one: Counts, other: Counts) -> Counts:
@@ -999,10 +1072,19 @@ def _install_files(courier: Courier, wanted: Mapping[str, bytes]) -> None:
         path = courier.folder / place
         if place not in courier.installed:
             courier.home.keep_original(path, read_bounded(path))
+        elif present[place] not in (None, courier.installed[place]):
+            _keep_edited(path)
         write_atomic(path, wanted[place])
     for place in plan.remove:
         _take_back(courier, place)
     courier.state["installed"] = digests
+
+
+def _keep_edited(path: Path) -> None:
+    """What somebody made of a file since we brought it lies beside it when it is put right."""
+    edited = path.with_name(f"{path.name}.edited")
+    write_atomic(edited, read_bounded(path) or b"")
+    say(f"{path} is as the operators distribute it again; what it was changed to lies in {edited.name}")
 
 
 def _take_back(courier: Courier, place: str) -> None:
@@ -1081,25 +1163,40 @@ def collect_usage(courier: Courier) -> None:
 
 
 def _used(courier: Courier) -> dict[str, Counts]:
-    if courier.tool.name != "codex":
-        return {}
     state, now = courier.state, time.time()
     known: dict[str, str] = state.setdefault("sessions", {})
-    floor = str(state.setdefault("usage_since", _now_text()))
+    floor = str(state.setdefault("usage_since", _text_of(now)))
     scanned_at, state["scanned_at"] = state.get("scanned_at", 0.0), now
+    places, message = SESSIONS[courier.tool.name]
+    # What stands in a new file and is older than our last look was copied from one that we looked at.
+    since_new = floor if message is None else max(floor, _text_of(scanned_at))
     together: dict[str, Counts] = {}
-    for path in courier.folder.glob("sessions/*/*/*/rollout-*.jsonl"):
+    seen: dict[str, Counts] = {}
+    for path in (path for place in places for path in courier.folder.glob(place)):
         changed_at = path.stat().st_mtime
         if changed_at < now - SESSIONS_REMEMBERED_S:
             known.pop(path.name, None)
         if changed_at < scanned_at - CLOCK_SLACK_S:
             continue
+        since = known.get(path.name, since_new)
         with path.open(encoding="utf-8", errors="replace") as lines:
-            used = used_since(lines, known.get(path.name, floor))
+            used = (
+                used_since(lines, since)
+                if message is None
+                else used_by(filter(None, map(message, _events(path, lines))), since, seen)
+            )
         known[path.name] = used.until
         for model, counts in used.by_model.items():
             together[model] = _sum(together.get(model, _ZERO), counts)
     return together
+
+
+def _events(path: Path, lines: TextIO) -> Iterator[Json]:
+    """Of a session that is written line by line, or, by older versions, as one document."""
+    if path.suffix != ".json":
+        return map(_event, lines)
+    messages = _event(lines.read()).get("messages")
+    return (each for each in messages if isinstance(each, dict)) if isinstance(messages, list) else iter(())
 
 
 def _spool(home: Home, rows: list[Json], name: str) -> None:
@@ -1129,7 +1226,12 @@ def report_usage(courier: Courier) -> None:
 
 
 def _now_text() -> str:
-    return dt.datetime.now(dt.timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return _text_of(time.time())
+
+
+def _text_of(at_s: float) -> str:
+    at = dt.datetime.fromtimestamp(at_s, dt.timezone.utc)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 # The tool.
@@ -1419,8 +1521,9 @@ def install(courier: Courier, bin_folder: Path | None, *, own: bool, timer: bool
     if present is not None and not _is_launcher(present):
         raise Refused("alias_taken", f"{alias} is another program; choose another folder with --bin")
     write_atomic(alias, text.encode(), 0o755)
-    courier.state = {**courier.home.state(), "alias": str(alias), "own": own}
-    courier.home.keep_state(courier.state)
+    with courier.home.turn():
+        courier.state = {**courier.home.state(), "alias": str(alias), "own": own}
+        courier.home.keep_state(courier.state)
     if timer:
         start_timer(courier.home, seat(own=own))
     try:

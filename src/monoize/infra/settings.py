@@ -148,7 +148,10 @@ class Settings:
     )
     capture_retention_days: int = _setting(1, "Days after which what was kept is deleted.", least=1, most=365)
     telemetry_retention_days: int = _setting(
-        90, "Days for which each call and event of agents is kept; what they add up to stays.", least=1, most=3650
+        90,
+        "Days for which each call, event of agents and report of hosts is kept; what they add up to stays.",
+        least=1,
+        most=3650,
     )
     telemetry_hours_kept_days: int = _setting(
         0,

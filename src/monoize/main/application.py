@@ -75,6 +75,7 @@ async def open_all(settings: Settings, address: str = "", here: str = "") -> Asy
         bridge.tells(plane.keys, money.refresher)
         state.house, state.identity = house, identity
         state.fleet = await open_fleet(house)
+        stack.push_async_callback(state.fleet.sightings.write_down)
         state.projects = await stack.enter_async_context(open_projects(house))
         state.governance = await stack.enter_async_context(open_governance(house, identity, quotas))
         state.compute = compute = open_compute(house, identity, here=here, outside=address)
@@ -99,7 +100,7 @@ async def open_all(settings: Settings, address: str = "", here: str = "") -> Asy
         identity_tasks.schedule(background, house.database, identity.authenticator)
         catalog_tasks.schedule(background, house.database)
         ledger_tasks.schedule(background, live)
-        fleet_tasks.schedule(background, house, state.fleet.validator, state.fleet.account_usage)
+        fleet_tasks.schedule(background, house, state.fleet)
         governance = state.governance
         governance_tasks.schedule(
             background, governance.notifier, governance.examiner, governance.failure_sources, governance.syncer

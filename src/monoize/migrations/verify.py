@@ -90,8 +90,9 @@ def _columns(table: Table, inspector: Inspector, dialect: Dialect) -> Iterator[s
             yield f"column {where} is {present}, not {wanted}"
         if found["nullable"] != column.nullable:
             yield f"column {where} is {'' if found['nullable'] else 'not '}nullable"
+        has_default = column.server_default is not None and column.computed is None
         # PostgreSQL counts a key up by a default, the others by a property of the column.
-        if not column.primary_key and (column.server_default is None) != (found["default"] is None):
+        if not column.primary_key and has_default == (found["default"] is None):
             yield f"column {where} has {'no' if found['default'] is None else 'a'} default"
     yield from (f"column {table.name}.{name} is not ours" for name in sorted(live))
 

@@ -1,5 +1,6 @@
 """What operators hear of without asking, once for each trouble, until it is over."""
 
+import asyncio
 import datetime as dt
 from typing import Any
 
@@ -59,6 +60,23 @@ async def test_trouble_that_is_noticed_again_is_one_alert_that_tells_of_the_late
         dt.datetime.fromisoformat(one[moment]) for moment in ("raised_at", "last_seen_at")
     )
     assert 3 == len(await listed(root))
+
+
+async def test_of_many_that_notice_the_same_trouble_at_once_one_raises_an_alert(house_everywhere: RunningHouse):
+    house, root = house_everywhere, await house_everywhere.make_root()
+
+    async def noticed(ip: str) -> None:
+        async with house.house.database.write() as tx:
+            await alerts.raise_alert(tx, new_ip(called_from=ip), utc_now())
+            # Nobody sees what is not committed yet.
+            await asyncio.sleep(0.05)
+
+    for _ in range(2):
+        await asyncio.gather(*(noticed(f"198.51.100.{number}") for number in range(5)))
+        (alert,) = await listed(root)
+        assert alert["details"]["called_from"].startswith("198.51.100.")
+        granted(await root.post(f"{PATH}/{alert['id']}/resolve"))
+    assert 2 == len(await listed(root, "?settled=true"))
 
 
 async def test_an_alert_that_was_seen_to_is_settled_and_trouble_that_comes_back_raises_another(

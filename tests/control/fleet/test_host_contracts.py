@@ -1,12 +1,14 @@
 """What holds for every address that hosts call, whoever adds one."""
 
+from collections.abc import AsyncIterator
 from typing import Final
 
 import pytest
 from fastapi.routing import iter_route_contexts
+from sqlalchemy import text
 from support.answers import granted
 from support.endpoints import HOSTS_API, Endpoint
-from support.fleet import EnrolledHost, enrol, stored
+from support.fleet import EnrolledHost, enrol, refused, report_user, stored
 from support.house import Client, RunningHouse, closed_application
 from support.rows import every_row
 
@@ -103,3 +105,35 @@ async def test_no_address_is_in_the_description_for_everybody_else():
     assert not [
         path for path in described if path.startswith(HOSTS_API) or not path.startswith(("/api", "/healthz"))
     ]
+
+
+async def test_a_body_that_is_too_large_is_refused_in_the_words_of_hosts(house: RunningHouse, host: EnrolledHost):
+    body = b" " * (house.house.settings.max_body_bytes + 1)
+
+    async def in_parts() -> AsyncIterator[bytes]:
+        yield body
+
+    for prefix in ("", HOSTS_API.rstrip("/")):
+        for path in ("/auth", "/usage", "/oauth/token"):
+            for content in (body, in_parts()):
+                answer = await host.calls().post(prefix + path, content=content)
+                assert (413, "body_too_large") == refused(answer), path
+    of_operators = await host.calls().post("/api/fleet/hosts", content=body)
+    assert "application/problem+json" == of_operators.headers["content-type"]
+
+
+async def test_what_nobody_foresaw_is_told_in_the_words_of_whoever_asks(house: RunningHouse, host: EnrolledHost):
+    async def rename(before: str, after: str) -> None:
+        async with house.house.database.write() as tx:
+            await tx.execute(text(f"ALTER TABLE {before} RENAME TO {after}"))
+
+    await rename("host_users", "gone")
+    await rename("install_tokens", "gone_as_well")
+    user = await report_user(host.calls())
+    script = await house.visitor().get(f"/install/{host.install_token}")
+    await rename("gone", "host_users")
+    await rename("gone_as_well", "install_tokens")
+
+    assert (500, "internal_error") == refused(user)
+    assert (500, "text/x-shellscript; charset=utf-8") == (script.status_code, script.headers["content-type"])
+    assert "exit 1" in script.text

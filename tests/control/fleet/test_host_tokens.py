@@ -53,6 +53,7 @@ class HostTokens(RuleBasedStateMachine):
 
         self.host_id, token = self.run(enrolled())
         self.issued, self.first = [token], 0
+        self.repeated: set[int] = set()
 
     @rule(back=st.integers(0, 4))
     def shows_one(self, back: int) -> None:
@@ -61,7 +62,7 @@ class HostTokens(RuleBasedStateMachine):
         newest = len(self.issued) - 1
         if place < self.first:
             assert shown is None
-        elif place < newest - 1:
+        elif place < newest - 1 or (place < newest and place - 1 in self.repeated):
             assert shown == (True, None)
             self._start_over()
         else:
@@ -70,6 +71,8 @@ class HostTokens(RuleBasedStateMachine):
             if place == newest:
                 assert following not in self.issued
                 self.issued.append(following)
+            else:
+                self.repeated.add(place)
             assert self.issued[place + 1] == following
 
     @rule(token=st.text(max_size=80))
@@ -93,7 +96,7 @@ class HostTokens(RuleBasedStateMachine):
                 await host_tokens.start_over(tx, SEAL, self.host_id)
                 return await host_tokens.current(tx, SEAL, self.host_id)
 
-        self.first = len(self.issued)
+        self.first, self.repeated = len(self.issued), set()
         self.issued.append(self.run(anew()))
 
     async def _use(self, token: str) -> tuple[bool, str | None] | None:

@@ -170,6 +170,21 @@ async def test_a_login_that_was_copied_shows_and_its_host_is_out(house: RunningH
     assert 200 == (await refreshes(house, held(a))).status_code
 
 
+async def test_two_that_take_turns_with_one_login_are_noticed_at_the_second_turn(house: RunningHouse, root: Client):
+    await hub(root)
+    original = await member(root, house)
+    await original.syncs()
+    copy = Sharer(original.host, original.file)
+
+    took(original, await refreshes(house, held(original)))
+    took(copy, await refreshes(house, held(copy)))
+    assert [] == await alerts(house, "clone_detected")
+    took(original, await refreshes(house, held(original)))
+
+    assert (401, "refresh_token_reused") == refused(await refreshes(house, held(copy)))
+    assert "suspended" == granted(await root.get(original.host.path))["status"]
+
+
 @pytest.mark.parametrize("renewed", ["rotate", "enrol"])
 async def test_with_a_new_key_the_refresh_tokens_of_before_are_no_good(
     house: RunningHouse, root: Client, renewed: str

@@ -13,7 +13,7 @@ from support.rows import every_row, last_seq, logs_after
 from monoize.base.clock import utc_now
 from monoize.control.fleet.model.usage import COUNT_MOST, ENTRIES_MOST
 from monoize.control.fleet.tables import hosts, token_usage_ingests
-from monoize.control.telemetry.tables import reported_days, token_usages, usage_days
+from monoize.control.telemetry.tables import reported_usage_days, token_usages, usage_days
 
 PRICE = {
     "provider": "openai",
@@ -70,11 +70,11 @@ async def test_what_was_used_is_kept_with_what_it_cost_and_added_up(house_everyw
     assert [None, LINE, None] == [entry["line"] for entry in receipt["usages"]]
     (ingest,) = await rows(house, token_usage_ingests)
     assert (3, 3_750, 7_600_000) == (ingest["entries"], ingest["total"], ingest["cost_nano"])
-    days = {row["model"]: row for row in await rows(house, reported_days)}
+    days = {row["model"]: row for row in await rows(house, reported_usage_days)}
     assert (2, 2_500, 7_600_000, 0) == tuple(
-        days["gpt-5-codex"][name] for name in ("events", "total", "cost_nano", "unpriced")
+        days["gpt-5-codex"][name] for name in ("calls", "total_tokens", "cost_nano", "unpriced")
     )
-    assert (1, 1_250, 0, 1) == tuple(days[""][name] for name in ("events", "total", "cost_nano", "unpriced"))
+    assert (1, 1_250, 0, 1) == tuple(days[""][name] for name in ("calls", "total_tokens", "cost_nano", "unpriced"))
     logged = await logs_after(house.house.database, before)
     assert ["host.bind_ip", "usage.report"] == [row.action for row in logged]
     assert {host.id} == {row.host_id for row in logged}
@@ -140,8 +140,8 @@ async def test_entries_with_keys_of_their_own_count_once_in_whatever_company(
 
     assert [1, 1, 0] == [receipt["recorded"] for receipt in receipts]
     assert 2 == len(await rows(house, token_usages))
-    (day,) = await rows(house, reported_days)
-    assert 2 == day["events"]
+    (day,) = await rows(house, reported_usage_days)
+    assert 2 == day["calls"]
 
 
 @pytest.mark.parametrize("where", ["report", "entry"])
@@ -158,8 +158,8 @@ async def test_of_many_that_report_the_same_at_once_one_is_recorded(house_everyw
     assert refusals <= {(409, "usage_in_progress")}
     assert 1 == len([row for row in await rows(house, token_usages) if row["total"]])
     told(await host.calls().post("/usage", json=body))
-    (day,) = [row for row in await rows(house, reported_days) if row["total"]]
-    assert 1_250 == day["total"]
+    (day,) = [row for row in await rows(house, reported_usage_days) if row["total_tokens"]]
+    assert 1_250 == day["total_tokens"]
 
 
 async def test_a_day_of_two_hosts_at_once_adds_up(house_everywhere: RunningHouse):
@@ -171,7 +171,9 @@ async def test_a_day_of_two_hosts_at_once_adds_up(house_everywhere: RunningHouse
     answers = await together(*(host.calls().post("/usage", json=ENTRY) for host in enrolled for _ in range(5)))
 
     assert [200] * 15 == [answer.status_code for answer in answers]
-    sums = {row["host_id"]: row["total"] for row in await rows(house, reported_days) if row["total"]}
+    sums = {
+        row["host_id"]: row["total_tokens"] for row in await rows(house, reported_usage_days) if row["total_tokens"]
+    }
     assert {host.id: 5 * 1_250 for host in enrolled} == sums
 
 
@@ -253,7 +255,7 @@ async def test_hosts_of_the_gateway_are_metered_there_and_nowhere_else(house: Ru
     receipt = await report(host, ENTRY)
 
     assert (0, None) == (receipt["recorded"], receipt["ingest_id"])
-    assert [] == await rows(house, token_usages) == await rows(house, reported_days)
+    assert [] == await rows(house, token_usages) == await rows(house, reported_usage_days)
 
 
 async def test_reported_usage_is_held_against_no_bill(house: RunningHouse, root: Client, host: EnrolledHost):

@@ -15,10 +15,11 @@ from monoize.base.ids import new_id
 from monoize.base.principal import Principal
 from monoize.control.telemetry.actions import observations
 from monoize.control.telemetry.actions.observations import Taken
-from monoize.control.telemetry.actions.retention import BATCH, forget_old
+from monoize.control.telemetry.actions.retention import forget_old
 from monoize.control.telemetry.model.observations import BATCHES_PER_MINUTE, Observation
 from monoize.control.telemetry.tables import usage_days, usage_hours, usage_model_hours
 from monoize.infra.db import Tx
+from monoize.infra.forgetting import BATCH
 
 PATH = "/api/telemetry"
 NOON = dt.datetime(2026, 2, 8, 12, tzinfo=dt.UTC)

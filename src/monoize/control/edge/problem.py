@@ -14,6 +14,7 @@ from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
+from starlette.types import Scope
 
 from monoize.base import errors
 
@@ -109,6 +110,14 @@ def problem(
     if isinstance(refusal, errors.Unauthenticated):
         extra["www-authenticate"] = 'Bearer realm="monoize"'
     return JSONResponse(body, status, extra, media_type=MEDIA_TYPE)
+
+
+def refused_at(scope: Scope, refusal: errors.Refusal, request_id: str) -> Response:
+    """As the address that is asked words its refusals, where it has words of its own."""
+    routes = (each for each in iter_route_contexts(scope["app"].routes) if each.matches(scope)[0] is Match.FULL)
+    asked = next(routes, None)
+    own = getattr(asked and asked.original_route, "refused", None)
+    return own(refusal) if own else problem(refusal, request_id)
 
 
 def install(app: FastAPI) -> None:

@@ -1,7 +1,7 @@
 """The outermost layer of every request: its id, its caller's address, its bounds, its one log line.
 
-Pure ASGI. HEAD is GET without the body, everywhere. An exception that nobody mapped ends here as a 500 problem and
-one logged traceback.
+Pure ASGI. HEAD is GET without the body, everywhere. An exception that nobody mapped ends here as a 500 and one
+logged traceback.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from monoize.base.errors import BadRequest, TooLarge
 from monoize.base.ids import new_id
-from monoize.control.edge.problem import InternalError, problem
+from monoize.control.edge.problem import InternalError, refused_at
 from monoize.control.edge.request_figures import RequestFigures
 from monoize.infra.client_address import client_address, is_trusted, parse_networks
 from monoize.infra.settings import Settings
@@ -109,11 +109,11 @@ class RequestContext:
                 if body is not None:
                     await self._app(scope, _replay(body, receive), send_with_headers)
             except (TooLarge, BadRequest) as refusal:
-                await problem(refusal, request_id)(scope, receive, send_with_headers)
+                await refused_at(scope, refusal, request_id)(scope, receive, send_with_headers)
             except Exception:  # The last rung: whatever was not mapped must still be answered and logged.
                 log.exception("request_failed", method=asked, path=_shown(scope["path"]))
                 if status == 0:
-                    await problem(InternalError(), request_id)(scope, receive, send_with_headers)
+                    await refused_at(scope, InternalError(), request_id)(scope, receive, send_with_headers)
             finally:
                 took_s = time.perf_counter() - started
                 figures: RequestFigures | None = getattr(scope["app"].state, "request_figures", None)

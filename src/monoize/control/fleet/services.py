@@ -7,6 +7,7 @@ from starlette.requests import HTTPConnection
 from monoize.control.edge.house import House
 from monoize.control.fleet.actions.published import PublishedFacts, open_published
 from monoize.control.fleet.actions.quota import Standings
+from monoize.control.fleet.actions.sightings import Sightings
 from monoize.control.fleet.actions.validation import Validator, make_validator
 from monoize.control.fleet.authenticator import HostAuthenticator
 from monoize.control.fleet.drivers.account_usage import AccountUsage
@@ -18,6 +19,7 @@ class Fleet:
     authenticator: HostAuthenticator
     account_usage: AccountUsage
     standings: Standings
+    sightings: Sightings
     validator: Validator
 
 
@@ -31,6 +33,7 @@ async def open_fleet(house: House) -> Fleet:
         authenticator=HostAuthenticator(house.database, house.counters, published),
         account_usage=AccountUsage(house.settings.fleet_account_url),
         standings=standings,
+        sightings=Sightings(house.database),
         validator=make_validator(house),
     )
 

@@ -6,6 +6,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Computed,
     ForeignKey,
     Index,
     Integer,
@@ -240,6 +241,8 @@ host_refresh_tokens = table(
     Column("generation", BigInteger, nullable=False),
     created_at(),
     Column("replaced_at", Timestamp),
+    # When it was shown once more, by whoever had not heard the answer, or had a copy.
+    Column("repeated_at", Timestamp),
 )
 
 fleet_files = table(
@@ -290,7 +293,10 @@ fleet_alerts = table(
     Column("raised_at", Timestamp, nullable=False),
     Column("last_seen_at", Timestamp, nullable=False),
     Column("resolved_at", Timestamp),
+    # Of each trouble one alert is open: NULL, of those that are settled, may repeat.
+    Column("is_open", Integer, Computed("CASE WHEN resolved_at IS NULL THEN 1 END")),
     Index(None, "resolved_at", "kind"),
+    Index(None, "kind", "subject", "is_open", unique=True),
     CheckConstraint(
         "kind IN ('stale_host', 'validation_failing', 'quota_near', 'new_ip', 'clone_detected',"
         " 'refresh_failing', 'canonical_invalid')",

@@ -38,6 +38,13 @@ class UnknownDimension(Invalid):
     hint = "`known` lists them; put a comma between two."
 
 
+class NotTold(Invalid):
+    """Usage of this source is not told apart by this."""
+
+    code = "not_told_apart"
+    hint = "`told` lists by what it is. Hosts are known only of what they report; keys and agents only of the rest."
+
+
 class KindNotReported(Invalid):
     """Agents do not report this kind of event themselves."""
 

@@ -24,6 +24,7 @@ from sqlalchemy import (
     text as sql,
 )
 
+from monoize.control.telemetry.model.reported import ReportedKey, ReportedSum
 from monoize.control.telemetry.model.usage import Figures, ModelKey, UsageKey
 from monoize.infra.columns import (
     EMPTY_OBJECT,
@@ -194,9 +195,28 @@ usage_days = _usage("usage_days", UsageKey._fields, Index(None, "user_id", "at_m
 usage_model_hours = _usage("usage_model_hours", ModelKey._fields)
 usage_model_days = _usage("usage_model_days", ModelKey._fields)
 
+
+def _reported(name: str) -> Table:
+    """What hosts report adds up to: one table for hours, one for days."""
+    return table(
+        name,
+        # As it was when it reported: what was used outlives the host.
+        Column("host_id", BigInteger, nullable=False),
+        Column("at_ms", BigInteger, nullable=False),
+        *(Column(whose, text(_WHOSE[whose]), nullable=False) for whose in ReportedKey._fields[2:]),
+        *(Column(number, BigInteger, nullable=False, server_default=sql("0")) for number in ReportedSum._fields),
+        PrimaryKeyConstraint(*ReportedKey._fields),
+        Index(None, "at_ms"),
+        Index(None, "user_id", "at_ms"),
+    )
+
+
+reported_usage_hours = _reported("reported_usage_hours")
+reported_usage_days = _reported("reported_usage_days")
+
+# As `telemetry_days` above: `reported_usage_days` has all that it had.
 reported_days = table(
     "reported_days",
-    # As it was when it reported: what was used outlives the host.
     Column("host_id", BigInteger, nullable=False),
     Column("day", Date, nullable=False),
     Column("provider", text(64), nullable=False),
@@ -208,7 +228,6 @@ reported_days = table(
     Column("output_tokens", BigInteger, nullable=False, server_default=sql("0")),
     Column("cached_tokens", BigInteger, nullable=False, server_default=sql("0")),
     Column("reasoning_tokens", BigInteger, nullable=False, server_default=sql("0")),
-    # The sum over the priced rows; the others are counted beside it, never added as nought.
     Column("cost_nano", BigInteger, nullable=False, server_default=sql("0")),
     Column("unpriced", BigInteger, nullable=False, server_default=sql("0")),
     PrimaryKeyConstraint("host_id", "day", "provider", "model", "tenant_id"),

@@ -31,7 +31,8 @@ async def settle(tx: Tx, kind: AlertKind, subject: str, now: dt.datetime) -> Non
 
 async def keep_open(tx: Tx, kinds: Collection[AlertKind], troubles: Sequence[Trouble], now: dt.datetime) -> None:
     """Of these kinds there is this trouble and no other."""
-    for trouble in troubles:
+    # In one order, so that no two processes can wait for each other in a circle.
+    for trouble in sorted(troubles, key=lambda trouble: trouble.key):
         await raise_alert(tx, trouble, now)
     present = {trouble.key for trouble in troubles}
     over = [

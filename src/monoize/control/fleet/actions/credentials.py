@@ -13,7 +13,7 @@ from monoize.control.fleet.actions import calls, host_tokens, payloads
 from monoize.control.fleet.errors import HubOwned, TargetNotAllowed
 from monoize.control.fleet.model import documents, json_text, views
 from monoize.control.fleet.model.documents import Credential, Document
-from monoize.control.fleet.model.hosts import Host
+from monoize.control.fleet.model.hosts import Host, seen_until
 from monoize.control.fleet.model.judgement import (
     RetrieveStatus,
     StoreStatus,
@@ -88,6 +88,17 @@ async def retrieve(tx: Tx, seal: Seal, pool: Pool, host: Host, held: Version) ->
         hub_owned=pool.mode in HUB_OWNED,
     )
     return Judged(status, view, gives_document=status == "outdated")
+
+
+def is_routine(host: Host, judged: Judged, held: Version, told: Told) -> bool:
+    """Whether the host has what it should, as before, so that nothing is to be written but that it called."""
+    return (
+        judged.status == "valid"
+        and held.digest == host.auth_digest
+        and told.client_version in (None, host.client_version)
+        and told.wrapper_version in (None, host.wrapper_version)
+        and not seen_until(host, told.now)
+    )
 
 
 async def take_note(tx: Tx, host: Host, judged: Judged, held: Version, told: Told) -> None:

@@ -1,8 +1,7 @@
 """Refresh tokens of our own, for hosts that must not hold the real one.
 
 A host has a sequence of them, each derived from the master key, so that the same one can be given again. Using one
-makes the next. Using one again is a lost answer as long as its successor was never used, and the sign of a copied
-login afterwards.
+makes the next. Using one again may be due to a lost answer; `model/renewal` says when it shows a copied login.
 """
 
 import dataclasses
@@ -11,6 +10,7 @@ from typing import Final
 
 from monoize.base.ids import fingerprint
 from monoize.control.fleet.errors import HostTokenInvalid
+from monoize.control.fleet.model.renewal import is_copied
 from monoize.control.fleet.model.views import HOST_TOKEN_PREFIX
 from monoize.control.fleet.store import host_tokens
 from monoize.infra.db import Tx
@@ -59,8 +59,13 @@ async def use(tx: Tx, seal: Seal, token: str, now: dt.datetime) -> Shown:
         await _add(tx, seal, host_id, generation + 1)
         await host_tokens.forget_before(tx, host_id, generation - _GENERATIONS_KEPT)
         return Shown(host_id, generation)
-    newest = await host_tokens.newest_generation(tx, host_id)
-    return Shown(host_id, generation, copied=newest != generation + 1)
+    await host_tokens.repeat(tx, digest, now)
+    copied = is_copied(
+        generation,
+        newest=await host_tokens.newest_generation(tx, host_id),
+        one_before_was_repeated=await host_tokens.was_repeated(tx, host_id, generation - 1),
+    )
+    return Shown(host_id, generation, copied=copied)
 
 
 async def start_over(tx: Tx, seal: Seal, host_id: int) -> None:

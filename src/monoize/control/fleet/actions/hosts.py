@@ -165,3 +165,9 @@ async def put_status(tx: Tx, host: Host, status: HostStatus) -> Host:
 
 def _record(change: Change, action: str, host: Host, **details: Any) -> None:
     change.record(action, "host", host.id, host_id=host.id, fqdn=host.fqdn, **details)
+
+
+async def names_of_hosts(tx: Tx, ids: Collection[str]) -> Mapping[str, str]:
+    """What people call those that are still there."""
+    found = await hosts.names_of(tx, [int(id) for id in ids])
+    return {str(id): fqdn for id, fqdn in found.items()}

@@ -5,6 +5,8 @@ accepted until an operator has repaired it.
 """
 
 import datetime as dt
+import functools
+from typing import Final
 
 from monoize.base.clock import utc_now
 from monoize.control.fleet.actions import alerts
@@ -14,22 +16,22 @@ from monoize.control.fleet.model.alerts import Trouble
 from monoize.control.fleet.model.documents import Credential, Entry
 from monoize.control.fleet.model.payloads import Held, Origin, Payload, body_place, token_place
 from monoize.control.fleet.model.pools import Pool
-from monoize.control.fleet.model.tools import TOOLS
+from monoize.control.fleet.model.tools import TOOLS, ToolName
 from monoize.control.fleet.store import leases, payloads
 from monoize.control.fleet.store.payloads import Sealed
 from monoize.infra.db import Database, Tx
 from monoize.infra.sealed import Seal, SealBroken
 
+OPENED_MOST: Final = 32
+
 
 async def canonical(tx: Tx, seal: Seal, pool: Pool, *, lock: bool = False) -> Held | None:
     """Behind the lock, nobody else replaces it until this transaction ends. CanonicalInvalid: see above."""
-    pointer = await payloads.pointer(tx, pool.id, lock=lock)
-    if pointer is None:
-        return None
     try:
-        return opened(seal, await payloads.get(tx, pool.id, int(pointer)), pool)
-    except (NoSuchPayload, ValueError):
+        sealed = await payloads.canonical(tx, pool.id, lock=lock)
+    except NoSuchPayload:
         raise CanonicalInvalid from None
+    return None if sealed is None else opened(seal, sealed, pool)
 
 
 async def replaceable(tx: Tx, seal: Seal, pool: Pool) -> Held | None:
@@ -41,15 +43,21 @@ async def replaceable(tx: Tx, seal: Seal, pool: Pool) -> Held | None:
 
 
 def opened(seal: Seal, sealed: Sealed, pool: Pool) -> Held:
+    return Held(sealed.payload, _opened(seal, sealed, pool.tool))
+
+
+# A row that is what it was, to the byte, says what it said; hosts ask for the same one all day.
+@functools.lru_cache(maxsize=OPENED_MOST)
+def _opened(seal: Seal, sealed: Sealed, tool: ToolName) -> Credential:
     payload = sealed.payload
     try:
         text = seal.open(sealed.body or "", *body_place(payload.pool_id, payload.digest))
-        credential = documents.read(json_text.read(text), TOOLS[pool.tool])
+        credential = documents.read(json_text.read(text), TOOLS[tool])
     except (SealBroken, ValueError):
         raise CanonicalInvalid from None
     if (credential.digest, credential.moment) != (payload.digest, payload.last_refresh):
         raise CanonicalInvalid
-    return Held(payload, credential)
+    return credential
 
 
 async def keep(

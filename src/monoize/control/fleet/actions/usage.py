@@ -5,6 +5,7 @@ Hosts whose traffic goes through the gateway are metered there, to the token: wh
 
 import datetime as dt
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 from monoize.base.cost.sheet import PriceSheet
@@ -29,9 +30,10 @@ from monoize.control.identity.actions.users import get_user
 from monoize.control.identity.errors import NoSuchUser
 from monoize.control.identity.model import DEFAULT_TENANT_ID
 from monoize.control.telemetry.actions import reported as telemetry
-from monoize.control.telemetry.model.reported import Reported
+from monoize.control.telemetry.model.reported import KEPT_LEAST, Reported
 from monoize.infra.audit_log import Change
-from monoize.infra.db import Tx
+from monoize.infra.db import Database, Tx
+from monoize.infra.forgetting import forget
 
 _NAMES: Final = {"total": "total"} | {name: f"{name}_tokens" for name in ("input", "output", "cached", "reasoning")}
 
@@ -88,6 +90,7 @@ def _row(
         host_id=host.id,
         ingest_id=ingest_id,
         tenant_id=tenant_id,
+        user_id=host.user_id,
         provider=PROVIDER_OF[pool.tool],
         at=entry.at,
         idempotency_key=_key_of(host, entry.idempotency_key) if entry.idempotency_key else None,
@@ -157,3 +160,9 @@ async def month_of(tx: Tx, host_id: int, now: dt.datetime) -> MonthUsage:
     month = windows.month_of(now)
     used = await telemetry.reported_by_host(tx, host_id, since=month.since.date(), until=month.until.date())
     return MonthUsage.of(used)
+
+
+async def forget_ingests(database: Database, now: dt.datetime, *, kept_days: int) -> None:
+    """As long as the rows that came in with them are kept, so that a report that comes once more is known again."""
+    before = now - max(dt.timedelta(days=kept_days), KEPT_LEAST)
+    await forget(database, partial(ingests.delete_before, at=before))

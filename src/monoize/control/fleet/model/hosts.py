@@ -65,6 +65,17 @@ def canonical_fqdn(text: str) -> str:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Sighting:
+    """How often a host has called, and when it did last."""
+
+    calls: int
+    at: dt.datetime
+
+    def after(self, earlier: "Sighting | None") -> "Sighting":
+        return self if earlier is None else Sighting(earlier.calls + self.calls, max(earlier.at, self.at))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class HostUser:
     """Somebody who ran the tool on a host."""
 

@@ -1,4 +1,4 @@
-"""When the hub refreshes a login, and what it does when that fails. Pure."""
+"""When the hub refreshes a login, what it does when that fails, and when a host's own token was copied. Pure."""
 
 import base64
 import binascii
@@ -65,3 +65,12 @@ def may_try(error: str | None, failed_at: dt.datetime | None, failures: int, now
     doublings = min(max(failures - 1, 0), 10)
     wait: dt.timedelta = min(_FIRST_WAIT * 2**doublings, _WAIT_MOST)
     return now >= failed_at + wait
+
+
+def is_copied(generation: int, *, newest: int | None, one_before_was_repeated: bool) -> bool:
+    """Whether a host's own refresh token, which was used before, is in the hands of two.
+
+    Somebody has gone on from its successor; or two that take turns each come for what the other has been given
+    already, at one renewal after the other, where an answer is lost once in a while.
+    """
+    return newest != generation + 1 or one_before_was_repeated

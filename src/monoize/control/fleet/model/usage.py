@@ -14,14 +14,13 @@ from monoize.base.money import usd_of_nano
 from monoize.control.edge.wire import NanoUsd
 from monoize.control.fleet.model.tools import ToolName
 from monoize.control.fleet.model.usage_lines import Counts, cleaned, counts_in
-from monoize.control.telemetry.model.reported import UsageRow, UsageSum
+from monoize.control.telemetry.model.reported import EARLIER_MOST, UsageRow, UsageSum
 
 ENTRIES_MOST: Final = 200
 COUNT_MOST: Final = 10**10
 COST_NANO_MOST: Final = 10**15
 """Of one entry: a million dollars. What comes to more was not used, and is not priced."""
 
-EARLIER_MOST: Final = dt.timedelta(days=31)
 AHEAD_MOST: Final = dt.timedelta(seconds=300)
 
 PROVIDER_OF: Final[Mapping[ToolName, str]] = {"codex": "openai", "claude": "anthropic", "gemini": "google"}

@@ -4,7 +4,8 @@ import datetime as dt
 from collections.abc import Collection, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, delete, select, update
+from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from monoize.base.ids import new_id
 from monoize.control.edge.wire import Window
@@ -15,17 +16,18 @@ from monoize.infra.db import Tx
 
 _columns = fleet_alerts.c
 _FIELDS: Final = tuple(Alert.__dataclass_fields__)
+_LATEST: Final = ("last_seen_at", "details")
 
 
 def _alert(row: Row[Any]) -> Alert:
     return Alert(**{name: getattr(row, name) for name in _FIELDS})
 
 
-async def add(tx: Tx, trouble: Trouble, at: dt.datetime) -> str:
-    id = new_id()
+async def add(tx: Tx, trouble: Trouble, at: dt.datetime) -> None:
+    """Open an alert; of several that notice a trouble at once one does, and the others touch what it opened."""
     kind, subject = trouble.key
     values = {
-        "id": id,
+        "id": new_id(),
         "kind": kind,
         "subject": subject,
         "host_id": trouble.host_id,
@@ -34,8 +36,16 @@ async def add(tx: Tx, trouble: Trouble, at: dt.datetime) -> str:
         "raised_at": at,
         "last_seen_at": at,
     }
-    await tx.execute(insert(fleet_alerts).values(**values))
-    return id
+    await tx.execute(_opened_or_touched(tx.connection.dialect.name), values)
+
+
+def _opened_or_touched(dialect: str) -> Any:
+    if dialect in ("mysql", "mariadb"):
+        opened = mysql.insert(fleet_alerts)
+        return opened.on_duplicate_key_update({name: opened.inserted[name] for name in _LATEST})
+    into = (sqlite.insert if dialect == "sqlite" else postgresql.insert)(fleet_alerts)
+    latest = {name: into.excluded[name] for name in _LATEST}
+    return into.on_conflict_do_update(index_elements=["kind", "subject", "is_open"], set_=latest)
 
 
 async def seen_again(tx: Tx, trouble: Trouble, at: dt.datetime) -> bool:

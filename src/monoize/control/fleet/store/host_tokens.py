@@ -32,6 +32,16 @@ async def use_up(tx: Tx, digest: str, at: dt.datetime) -> bool:
     return (await tx.execute(unused.values(replaced_at=at))).rowcount > 0
 
 
+async def repeat(tx: Tx, digest: str, at: dt.datetime) -> None:
+    repeated = update(host_refresh_tokens).where(_columns.digest == digest, _columns.repeated_at.is_(None))
+    await tx.execute(repeated.values(repeated_at=at))
+
+
+async def was_repeated(tx: Tx, host_id: int, generation: int) -> bool:
+    mine = (_columns.host_id == host_id, _columns.generation == generation)
+    return await tx.scalar(select(_columns.repeated_at).where(*mine)) is not None
+
+
 async def forget_before(tx: Tx, host_id: int, generation: int) -> None:
     await tx.execute(
         delete(host_refresh_tokens).where(_columns.host_id == host_id, _columns.generation < generation)

@@ -4,11 +4,11 @@ import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Row, Select, delete, exc, func, insert, or_, select, update
+from sqlalchemy import Row, Select, bindparam, delete, exc, func, insert, or_, select, update
 
 from monoize.control.edge.wire import Window
 from monoize.control.fleet.errors import NoSuchHost
-from monoize.control.fleet.model.hosts import Host
+from monoize.control.fleet.model.hosts import Host, Sighting
 from monoize.control.fleet.model.pools import DEFAULT_POOL_ID, Pool
 from monoize.control.fleet.store.pools import pool_of
 from monoize.control.fleet.tables import fleet_pools, host_auth_digests, host_auth_states, hosts
@@ -19,6 +19,12 @@ _columns = hosts.c
 _OF_POOL: Final = "of_pool_"
 _with_pool: Final = select(hosts, *(column.label(_OF_POOL + column.name) for column in fleet_pools.c)).join_from(
     hosts, fleet_pools
+)
+_with_digest: Final = _with_pool.where(_columns.api_key == bindparam("digest"))
+_seen_together: Final = (
+    update(hosts)
+    .where(_columns.id == bindparam("of_host"))
+    .values(api_calls=_columns.api_calls + bindparam("calls"), last_seen_at=bindparam("at"))
 )
 
 
@@ -84,7 +90,7 @@ async def named(tx: Tx, fqdn: str, *, lock: bool = False) -> Host | None:
 
 async def with_digest(tx: Tx, digest: str) -> tuple[Host, Pool, str] | None:
     """The host of this key with its pool, and the digest that is stored of the key."""
-    row = await _one(tx, _with_pool.where(_columns.api_key == digest))
+    row = (await tx.execute(_with_digest, {"digest": digest})).one_or_none()
     return (host_of(row), pool_of(row, prefix=_OF_POOL), row.api_key) if row else None
 
 
@@ -113,6 +119,13 @@ async def seen(tx: Tx, id: int, at: dt.datetime, values: Mapping[str, Any]) -> N
     """Count one call."""
     counted = {**values, "api_calls": _columns.api_calls + 1, "last_seen_at": at}
     await tx.execute(update(hosts).where(_columns.id == id).values(**counted))
+
+
+async def seen_together(tx: Tx, seen: Mapping[int, Sighting]) -> None:
+    """In the order of their ids, so that no two transactions can wait for each other in a circle."""
+    rows = [{"of_host": id, "calls": seen[id].calls, "at": seen[id].at} for id in sorted(seen)]
+    if rows:
+        await tx.execute(_seen_together, rows)
 
 
 async def forget_sync(tx: Tx, id: int) -> None:

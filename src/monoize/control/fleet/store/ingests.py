@@ -1,9 +1,10 @@
 """SQL of what came in together from one host."""
 
+import datetime as dt
 from collections.abc import Collection, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Row, exc, insert, select
+from sqlalchemy import Row, delete, exc, insert, select
 
 from monoize.control.edge.wire import Window
 from monoize.control.fleet.model.usage import Ingest
@@ -43,3 +44,12 @@ async def page(tx: Tx, window: Window, *, host_ids: Collection[int] | None) -> S
     if host_ids is not None:
         query = query.where(is_one_of(tx, _columns.host_id, host_ids))
     return [_ingest(row) for row in await tx.execute(query)]
+
+
+async def delete_before(tx: Tx, at: dt.datetime, *, most: int) -> int:
+    """The oldest, at most `most`; how many there were."""
+    query = select(_columns.id).where(_columns.created_at < at).order_by(_columns.created_at).limit(most)
+    ids = list((await tx.execute(query)).scalars())
+    if ids:
+        await tx.execute(delete(token_usage_ingests).where(is_one_of(tx, _columns.id, ids)))
+    return len(ids)

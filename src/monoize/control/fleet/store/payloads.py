@@ -3,9 +3,9 @@
 import dataclasses
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Row, delete, func, insert, or_, select
+from sqlalchemy import Row, String, and_, bindparam, cast, delete, func, insert, or_, select
 
 from monoize.control.edge.wire import Window
 from monoize.control.fleet.errors import NoSuchPayload
@@ -17,6 +17,14 @@ from monoize.infra.bulk import insert_many
 from monoize.infra.db import Tx
 
 _columns = auth_payloads.c
+_pointer: Final = versions.one_named(bindparam("pointer"))
+# What every call of a host asks for, so the statement is made once.
+_canonical: Final = select(_pointer.c.version.label("pointer"), auth_payloads).select_from(
+    _pointer.outerjoin(
+        auth_payloads,
+        and_(_columns.pool_id == bindparam("of_pool"), cast(_columns.id, String) == _pointer.c.version),
+    )
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -42,6 +50,18 @@ def _payload(row: Row[Any]) -> Payload:
 async def pointer(tx: Tx, pool_id: str, *, lock: bool = False) -> str | None:
     """What the pointer says. Its row is the lock on all of a pool's credential."""
     return await versions.value(tx, pointer_of(pool_id), lock=lock) or None
+
+
+async def canonical(tx: Tx, pool_id: str, *, lock: bool = False) -> Sealed | None:
+    """What the pointer leads to; NoSuchPayload when that is not there."""
+    if lock:
+        await pointer(tx, pool_id, lock=True)
+    row = (await tx.execute(_canonical, {"of_pool": pool_id, "pointer": pointer_of(pool_id)})).one_or_none()
+    if row is None or not row.pointer:
+        return None
+    if row.id is None:
+        raise NoSuchPayload
+    return Sealed(_payload(row), row.body)
 
 
 async def point(tx: Tx, pool_id: str, payload_id: int) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import Row, delete, exc, insert, select, update
+from sqlalchemy import BindParameter, Row, Subquery, delete, exc, insert, select, update
 
 from monoize.control.identity.tables import versions
 from monoize.infra.db import Database, Tx
@@ -19,6 +19,11 @@ async def value(tx: Tx, name: str, *, lock: bool = False) -> str | None:
     query = select(versions.c.version).where(versions.c.name == name)
     found: str | None = await tx.scalar(query.with_for_update() if lock else query)
     return found
+
+
+def one_named(name: BindParameter[str]) -> Subquery:
+    """For a statement that goes on from what it says."""
+    return select(versions.c.version).where(versions.c.name == name).subquery()
 
 
 async def put(tx: Tx, name: str, value: str) -> None:

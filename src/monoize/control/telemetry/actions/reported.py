@@ -1,4 +1,4 @@
-"""What hosts report that their tools used: kept row by row, added up by the day, and summed up for whoever asks."""
+"""What hosts report that their tools used: kept row by row, added up, and summed up for whoever asks."""
 
 import datetime as dt
 from collections.abc import Collection, Sequence
@@ -7,12 +7,11 @@ from monoize.control.telemetry.model.reported import (
     DayUsage,
     HostUsage,
     Reported,
-    ReportedKey,
-    ReportedSum,
     UsageRow,
     UsageSum,
+    by_day,
+    by_hour,
 )
-from monoize.control.telemetry.model.sums import added
 from monoize.control.telemetry.store import reported
 from monoize.infra.db import Tx
 
@@ -20,10 +19,8 @@ from monoize.infra.db import Tx
 async def record_reported(tx: Tx, rows: Sequence[Reported]) -> None:
     """What hosts say they used, none of it known yet."""
     await reported.add(tx, rows)
-    sums: dict[ReportedKey, list[ReportedSum]] = {}
-    for row in rows:
-        sums.setdefault(row.key, []).append(row.sum)
-    await reported.add_to_days(tx, {key: ReportedSum(*added(each)) for key, each in sums.items()})
+    hours = by_hour(rows)
+    await reported.add_to_sums(tx, hours, by_day(hours))
 
 
 async def known_reported(tx: Tx, idempotency_keys: Collection[str]) -> set[str]:

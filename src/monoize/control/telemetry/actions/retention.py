@@ -1,19 +1,18 @@
-"""What is too old goes, a little at a time, so that nobody waits for it. What it added up to stays."""
+"""What is too old goes. What it added up to stays."""
 
 import datetime as dt
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final
+from functools import partial
 
 import structlog
 
+from monoize.control.telemetry.model.reported import KEPT_LEAST
 from monoize.control.telemetry.store import observations as store
+from monoize.control.telemetry.store import reported
 from monoize.infra.db import Database, Tx
+from monoize.infra.forgetting import BATCHES_MOST, forget
 
 log = structlog.get_logger(__name__)
-
-BATCH: Final = 500
-BATCHES_MOST: Final = 400
-"""In one run, of each kind; the rest waits for the next."""
 
 Ceilings = Callable[[Tx], Awaitable[Mapping[str, int]]]
 """By agent: the most days that its policy lets its telemetry be kept."""
@@ -22,28 +21,20 @@ Ceilings = Callable[[Tx], Awaitable[Mapping[str, int]]]
 async def forget_old(
     database: Database, now: dt.datetime, *, kept_days: int, hours_kept_days: int, ceilings: Ceilings
 ) -> int:
-    """How many calls and events went. An agent's policy can only shorten what the setting says."""
+    """How many rows went. An agent's policy can only shorten what the setting says of calls and events."""
     async with database.read() as tx:
         of_agents = await ceilings(tx)
-    gone = await _forget(database, now - dt.timedelta(days=kept_days))
+    kept = dt.timedelta(days=kept_days)
+    gone = await forget(database, partial(store.delete_before, at=now - kept))
     for agent_id, days in of_agents.items():
         if days < kept_days:
-            gone += await _forget(database, now - dt.timedelta(days=days), agent_id)
+            of_agent = partial(store.delete_before, at=now - dt.timedelta(days=days), agent_id=agent_id)
+            gone += await forget(database, of_agent)
+    gone += await forget(database, partial(reported.delete_before, at=now - max(kept, KEPT_LEAST)))
     if hours_kept_days:
         await _forget_hours(database, now - dt.timedelta(days=hours_kept_days))
     if gone:
         log.info("telemetry_forgotten", rows=gone)
-    return gone
-
-
-async def _forget(database: Database, at: dt.datetime, agent_id: str | None = None) -> int:
-    gone = 0
-    for _ in range(BATCHES_MOST):
-        async with database.write() as tx:
-            found = await store.delete_before(tx, at, agent_id=agent_id, most=BATCH)
-        gone += found
-        if found < BATCH:
-            break
     return gone
 
 

@@ -1,5 +1,7 @@
 """What calls came to, for whoever may know it: sums by at most two dimensions, hour by hour or day by day.
 
+What the gateway measured and what hosts report is never added up: a question is about the one or the other.
+
 Only sums are read, never the calls themselves: a month of ten million calls is answered from its days.
 """
 
@@ -8,8 +10,10 @@ from collections.abc import Mapping, Sequence
 
 from monoize.base.clock import DAY_MS
 from monoize.control.telemetry.errors import TooMuchUsage
+from monoize.control.telemetry.model.calls import Source
 from monoize.control.telemetry.model.queries import (
     ROWS_MOST,
+    WEIGHT_OF,
     Course,
     Dimension,
     Figure,
@@ -21,6 +25,7 @@ from monoize.control.telemetry.model.queries import (
     UsageFilter,
     UsageRow,
     UsageTable,
+    check_dimensions,
     moment,
     span_of,
     told,
@@ -33,11 +38,13 @@ from monoize.infra.db import Tx
 async def usage(
     tx: Tx, span: Span, by: Sequence[Dimension], wanted: UsageFilter, *, in_steps: bool, sees_behind: bool
 ) -> UsageTable:
-    """What was charged most comes first, within each step."""
+    """What weighs most comes first, within each step."""
+    check_dimensions(span.source, [*by, *wanted])
+    weight = WEIGHT_OF[span.source]
     groups = await store.groups(tx, span, by, wanted, in_steps=in_steps, most=ROWS_MOST + 1)
     if len(groups) > ROWS_MOST:
         raise TooMuchUsage
-    groups = sorted(groups, key=lambda group: (group.at_ms or 0, -group.figures.charge_nano, group.names))
+    groups = sorted(groups, key=lambda group: (group.at_ms or 0, -getattr(group.figures, weight), group.names))
     return UsageTable(
         since=moment(span.since_ms),
         until=moment(span.until_ms),
@@ -84,7 +91,7 @@ async def course(
     greatest = await store.greatest(tx, span, (by,), wanted, of=of, most=most)
     found = await store.groups(tx, span, (by,), wanted, in_steps=True, most=ROWS_MOST, only=greatest)
     of_all = await store.groups(tx, span, (), wanted, in_steps=True, most=ROWS_MOST)
-    named: dict[str, dict[int, Figures]] = {name: {} for (name,) in greatest}
+    named: dict[str | int, dict[int, Figures]] = {name: {} for (name,) in greatest}
     for group in found:
         named[group.names[0]][group.at_ms or 0] = group.figures
     others = {
@@ -99,10 +106,12 @@ async def course(
     return Course({_named(name): by_moment(each) for name, each in named.items()}, by_moment(others))
 
 
-async def summary(tx: Tx, wanted: UsageFilter, now: dt.datetime, *, sees_behind: bool) -> Summary:
+async def summary(
+    tx: Tx, wanted: UsageFilter, now: dt.datetime, *, sees_behind: bool, source: Source = "gateway"
+) -> Summary:
     """In one query: the days of this month."""
     first = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    span = span_of("day", first, now + dt.timedelta(milliseconds=1), now)
+    span = span_of("day", first, now + dt.timedelta(milliseconds=1), now, source)
     days = await store.groups(tx, span, (), wanted, in_steps=True, most=ROWS_MOST)
     today_ms = begin(span.until_ms - 1, DAY_MS)
     return Summary(
@@ -120,5 +129,5 @@ def _row(group: Group, by: Sequence[Dimension], *, sees_behind: bool) -> UsageRo
     )
 
 
-def _named(name: str) -> str | None:
-    return None if name == NOBODY else name
+def _named(name: str | int) -> str | None:
+    return None if name == NOBODY else str(name)

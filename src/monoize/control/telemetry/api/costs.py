@@ -16,6 +16,9 @@ from monoize.control.telemetry.model.calls import PROVIDER_CHARS_MOST, Costs, So
 router: Final = Router(prefix="/telemetry", tags=["telemetry"])
 
 Provider = Annotated[str, Query(max_length=PROVIDER_CHARS_MOST), STORABLE]
+Measured = Annotated[
+    Source, Query(description="`gateway`: what went through here; `reported`: what hosts say they used besides.")
+]
 
 
 @router.get("/costs")
@@ -25,10 +28,7 @@ async def list_costs(
     since: Annotated[dt.date, Query(description="The first day, in UTC.")],
     until: Annotated[dt.date, Query(description="The day after the last, at most 31 days later.")],
     provider: Provider | None = None,
-    source: Annotated[
-        Source,
-        Query(description="`gateway`: what went through here; `reported`: what hosts say they used besides."),
-    ] = "gateway",
+    source: Measured = "gateway",
 ) -> Costs:
     """By provider, day and model, of all tenants together. Calls without a price are counted, not guessed at."""
     async with house.database.read() as tx:

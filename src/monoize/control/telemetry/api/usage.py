@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 from fastapi import Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
@@ -18,7 +18,7 @@ from monoize.control.edge.owners import Everybody, Whose, owner
 from monoize.control.edge.routers import Router
 from monoize.control.edge.wire import STORABLE, Instant, Uuid
 from monoize.control.telemetry.actions import usage
-from monoize.control.telemetry.api.costs import Provider
+from monoize.control.telemetry.api.costs import Measured, Provider
 from monoize.control.telemetry.errors import UnknownDimension
 from monoize.control.telemetry.model.calls import MODEL_CHARS_MOST
 from monoize.control.telemetry.model.queries import (
@@ -31,15 +31,16 @@ from monoize.control.telemetry.model.queries import (
     UsageTable,
     span_of,
 )
+from monoize.control.telemetry.model.sums import BIG_INTEGER_MOST
 
 router: Final = Router(prefix="/telemetry", tags=["telemetry"])
 
-Word = Literal["tenant", "user", "key", "agent", "provider", "model", "served_model"]
 DIMENSIONS: Final[Mapping[str, Dimension]] = {
     "tenant": "tenant_id",
     "user": "user_id",
     "key": "api_key_id",
     "agent": "agent_id",
+    "host": "host_id",
     "provider": "provider",
     "model": "model",
     "served_model": "served_model",
@@ -56,9 +57,10 @@ class UsageQuery(BaseModel):
         str,
         Field(
             max_length=64,
-            description="At most two of tenant, user, key, agent, provider, model, served_model, with a comma.",
+            description=f"At most two of {', '.join(DIMENSIONS)}, with a comma.",
         ),
     ] = ""
+    source: Measured = "gateway"
     step: Annotated[
         Step | None, Field(description="A row for each hour or day; left out, one for the whole time.")
     ] = None
@@ -69,16 +71,20 @@ class UsageQuery(BaseModel):
     tenant_id: Annotated[Uuid | None, Field(description="Needs ledger.read.")] = None
     key_id: Uuid | None = None
     agent_id: Uuid | None = None
+    host_id: Annotated[
+        int | None, Field(ge=1, le=BIG_INTEGER_MOST, description="Of one host, of what hosts report.")
+    ] = None
     provider: Annotated[Provider | None, Field(description="Needs ledger.read.")] = None
     model: Annotated[Model | None, Field(description="As it was asked for.")] = None
     served_model: Annotated[Model | None, Field(description="As it was served; needs ledger.read.")] = None
 
     def filter(self, call: Call) -> UsageFilter:
-        wanted: dict[Dimension, str | None] = {
+        wanted: dict[Dimension, str | int | None] = {
             "user_id": owner(call, self.user_id, everybody=self.everybody),
             "tenant_id": self.tenant_id,
             "api_key_id": self.key_id,
             "agent_id": self.agent_id,
+            "host_id": self.host_id,
             "provider": self.provider,
             "model": self.model,
             "served_model": self.served_model,
@@ -105,7 +111,7 @@ def _check(call: Call, behind: frozenset[Dimension]) -> None:
 async def asked(
     house: HouseHere, call: Annotated[Call, requires("self.read")], query: Annotated[UsageQuery, Query()]
 ) -> UsageTable:
-    span = span_of(query.step or "day", query.since, query.until, utc_now())
+    span = span_of(query.step or "day", query.since, query.until, utc_now(), query.source)
     by, wanted = query.dimensions(call), query.filter(call)
     async with house.database.read() as tx:
         return await usage.usage(
@@ -120,7 +126,7 @@ Asked = Annotated[UsageTable, Depends(asked)]
 
 @router.get("/usage")
 async def show_usage(found: Asked) -> UsageTable:
-    """Requests, tokens, charges, latency and errors, summed up; what was charged most comes first."""
+    """Requests, tokens, charges, latency and errors, summed up; what was charged or cost most comes first."""
     return found
 
 
@@ -141,12 +147,15 @@ async def show_summary(
     call: Annotated[Call, requires("self.read")],
     user_id: Whose = None,
     everybody: Everybody = False,
+    source: Measured = "gateway",
 ) -> Summary:
     """Today, this month, and its days (UTC)."""
     whose = owner(call, user_id, everybody=everybody)
     wanted: UsageFilter = {} if whose is None else {"user_id": whose}
     async with house.database.read() as tx:
-        return await usage.summary(tx, wanted, utc_now(), sees_behind=call.principal.may("ledger.read"))
+        return await usage.summary(
+            tx, wanted, utc_now(), sees_behind=call.principal.may("ledger.read"), source=source
+        )
 
 
 def _csv(found: UsageTable) -> str:

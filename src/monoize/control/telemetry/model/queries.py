@@ -2,7 +2,7 @@
 
 import dataclasses
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
 from typing import Final, Literal, NamedTuple
 
@@ -10,11 +10,15 @@ from monoize.base.clock import DAY_MS
 from monoize.base.cost.measures import CacheUse, shown
 from monoize.base.money import round_half_up
 from monoize.control.edge.wire import NanoUsd
-from monoize.control.telemetry.errors import SpanTooLong
-from monoize.control.telemetry.model.usage import HOUR_MS, Figures, begin, percentile_ms
+from monoize.control.telemetry.errors import NotTold, SpanTooLong
+from monoize.control.telemetry.model.calls import Source
+from monoize.control.telemetry.model.reported import ReportedKey
+from monoize.control.telemetry.model.usage import HOUR_MS, Figures, UsageKey, begin, percentile_ms
 
 Step = Literal["hour", "day"]
-Dimension = Literal["tenant_id", "user_id", "api_key_id", "agent_id", "provider", "model", "served_model"]
+Dimension = Literal[
+    "tenant_id", "user_id", "api_key_id", "agent_id", "host_id", "provider", "model", "served_model"
+]
 """Columns of the sums."""
 Figure = Literal[
     "calls",
@@ -26,8 +30,14 @@ Figure = Literal[
     "charge_nano",
 ]
 """What groups may be ranked by."""
-Names = tuple[str, ...]
+Names = tuple[str | int, ...]
 """Of one group, in the order of the dimensions."""
+DIMENSIONS_OF: Final[Mapping[Source, frozenset[str]]] = {
+    "gateway": frozenset(UsageKey._fields),
+    "reported": frozenset(ReportedKey._fields),
+}
+WEIGHT_OF: Final[Mapping[Source, Figure]] = {"gateway": "charge_nano", "reported": "cost_nano"}
+"""What most of it is looked at for: nobody is charged for what hosts report."""
 BEHIND: Final = frozenset[Dimension]({"tenant_id", "user_id", "provider", "served_model"})
 """What is told only to those who may read everybody's ledger."""
 STEP_MS: Final[Mapping[Step, int]] = {"hour": HOUR_MS, "day": DAY_MS}
@@ -36,15 +46,16 @@ STEPS_UNASKED: Final[Mapping[Step, int]] = {"hour": 48, "day": 30}
 DIMENSIONS_MOST: Final = 2
 ROWS_MOST: Final = 10_000
 
-UsageFilter = Mapping[Dimension, str]
+UsageFilter = Mapping[Dimension, str | int]
 
 
 class Span(NamedTuple):
-    """Whole hours or whole days."""
+    """Whole hours or whole days of what was used through the gateway, or of what hosts report."""
 
     step: Step
     since_ms: int
     until_ms: int
+    source: Source = "gateway"
 
 
 class Group(NamedTuple):
@@ -55,7 +66,13 @@ class Group(NamedTuple):
     figures: Figures
 
 
-def span_of(step: Step, since: dt.datetime | None, until: dt.datetime | None, now: dt.datetime) -> Span:
+def span_of(
+    step: Step,
+    since: dt.datetime | None,
+    until: dt.datetime | None,
+    now: dt.datetime,
+    source: Source = "gateway",
+) -> Span:
     """The hours or days that touch what was asked for; the newest ones if nothing was."""
     length_ms = STEP_MS[step]
     end_ms = _ms(until) if until else _ms(now) + 1
@@ -63,7 +80,12 @@ def span_of(step: Step, since: dt.datetime | None, until: dt.datetime | None, no
     begin_ms = begin(_ms(since), length_ms) if since else end_ms - STEPS_UNASKED[step] * length_ms
     if end_ms - begin_ms > STEPS_MOST[step] * length_ms:
         raise SpanTooLong(most=STEPS_MOST[step], step=step)
-    return Span(step, begin_ms, end_ms)
+    return Span(step, begin_ms, end_ms, source)
+
+
+def check_dimensions(source: Source, asked: Collection[Dimension]) -> None:
+    if not DIMENSIONS_OF[source].issuperset(asked):
+        raise NotTold(source=source, told=sorted(DIMENSIONS_OF[source] - {"at_ms"}))
 
 
 def moment(at_ms: int) -> dt.datetime:

@@ -5,38 +5,48 @@ Who reports may be wrong, and pays by subscription; so nothing of this moves a b
 
 import dataclasses
 import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from monoize.base.clock import DAY_MS
 from monoize.control.edge.wire import NanoUsd
+from monoize.control.telemetry.model.sums import added
+from monoize.control.telemetry.model.usage import HOUR_MS, NOBODY, begin
 
-UNKNOWN_MODEL: Final = ""
-"""In the sums, where no model was named."""
+SUM_MOST: Final = 10**16
+"""Of one host, model, and hour or day: what it says cannot spoil the sums over all of them."""
 
-DAY_MOST: Final = 10**16
-"""Of one host, model and day: what it says cannot spoil the sums over all of them."""
+EARLIER_MOST: Final = dt.timedelta(days=31)
+"""How long after it was used something may be reported."""
+KEPT_LEAST: Final = EARLIER_MOST + dt.timedelta(days=1)
+"""Rows that somebody may still report once more are known again by these."""
 
 
 class ReportedKey(NamedTuple):
-    """What rows have in common that are summed up together."""
+    """What rows have in common that are summed up together. `at_ms`: when its hour or its day began."""
 
     host_id: int
-    day: dt.date
+    at_ms: int
     provider: str
     model: str
     tenant_id: str
+    user_id: str
 
 
 class ReportedSum(NamedTuple):
-    """`cost_nano` adds up the priced rows; `unpriced`, a part of `events`, are missing from it."""
+    """Named as what the gateway measures, where it is the same; `calls` are rows, each of many requests.
 
-    events: int = 0
-    total: int = 0
+    `cost_nano` adds up the priced rows; `unpriced`, a part of `calls`, are missing from it.
+    """
+
+    calls: int = 0
+    unpriced: int = 0
+    total_tokens: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
-    cached_tokens: int = 0
+    cache_read_input_tokens: int = 0
     reasoning_tokens: int = 0
     cost_nano: int = 0
-    unpriced: int = 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +56,7 @@ class Reported:
     host_id: int
     ingest_id: int
     tenant_id: str
+    user_id: str | None = None
     provider: str
     at: dt.datetime
     idempotency_key: str | None = None
@@ -61,21 +72,45 @@ class Reported:
 
     @property
     def key(self) -> ReportedKey:
-        day = self.at.astimezone(dt.UTC).date()
-        return ReportedKey(self.host_id, day, self.provider, self.model or UNKNOWN_MODEL, self.tenant_id)
+        return ReportedKey(
+            self.host_id,
+            begin(int(self.at.timestamp() * 1000), HOUR_MS),
+            self.provider,
+            self.model or NOBODY,
+            self.tenant_id,
+            self.user_id or NOBODY,
+        )
 
     @property
     def sum(self) -> ReportedSum:
         return ReportedSum(
-            events=1,
-            total=self.total or 0,
+            calls=1,
+            unpriced=int(self.cost_nano is None),
+            total_tokens=self.total or 0,
             input_tokens=self.input_tokens or 0,
             output_tokens=self.output_tokens or 0,
-            cached_tokens=self.cached_tokens or 0,
+            cache_read_input_tokens=self.cached_tokens or 0,
             reasoning_tokens=self.reasoning_tokens or 0,
             cost_nano=self.cost_nano or 0,
-            unpriced=int(self.cost_nano is None),
         )
+
+
+def by_hour(rows: Iterable[Reported]) -> dict[ReportedKey, ReportedSum]:
+    sums: dict[ReportedKey, list[ReportedSum]] = {}
+    for row in rows:
+        sums.setdefault(row.key, []).append(row.sum)
+    return _summed_up(sums)
+
+
+def by_day(hours: Mapping[ReportedKey, ReportedSum]) -> dict[ReportedKey, ReportedSum]:
+    sums: dict[ReportedKey, list[ReportedSum]] = {}
+    for key, each in hours.items():
+        sums.setdefault(key._replace(at_ms=begin(key.at_ms, DAY_MS)), []).append(each)
+    return _summed_up(sums)
+
+
+def _summed_up(sums: Mapping[ReportedKey, Sequence[ReportedSum]]) -> dict[ReportedKey, ReportedSum]:
+    return {key: ReportedSum(*added(each)) for key, each in sums.items()}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

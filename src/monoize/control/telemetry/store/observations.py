@@ -11,7 +11,7 @@ from monoize.base.ids import new_id
 from monoize.base.principal import Principal
 from monoize.control.telemetry.errors import TelemetryReportedAtOnce
 from monoize.control.telemetry.model.observations import Observation, kept_key
-from monoize.control.telemetry.tables import agent_telemetry, usage_hours, usage_model_hours
+from monoize.control.telemetry.tables import agent_telemetry, reported_usage_hours, usage_hours, usage_model_hours
 from monoize.infra.bulk import insert_many, is_one_of
 from monoize.infra.db import Tx
 
@@ -78,9 +78,10 @@ async def delete_before(tx: Tx, at: dt.datetime, *, agent_id: str | None = None,
 
 async def delete_hour_before(tx: Tx, at: dt.datetime) -> bool:
     """The oldest hour of usage, if it lies before that."""
-    oldest = await tx.scalar(select(func.min(usage_hours.c.at_ms)))
+    first = [await tx.scalar(select(func.min(hours.c.at_ms))) for hours in (usage_hours, reported_usage_hours)]
+    oldest = min((at_ms for at_ms in first if at_ms is not None), default=None)
     if oldest is None or oldest >= int(at.timestamp() * 1000):
         return False
-    for hours in (usage_hours, usage_model_hours):
+    for hours in (usage_hours, usage_model_hours, reported_usage_hours):
         await tx.execute(delete(hours).where(hours.c.at_ms == oldest))
     return True

@@ -1,15 +1,16 @@
-"""SQL of what hosts report: rows, and their sums of each host and day."""
+"""SQL of what hosts report: rows, and their sums by the hour and by the day."""
 
 import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, Select, bindparam, case, exc, func, literal, select
+from sqlalchemy import ColumnElement, Row, Select, Table, bindparam, case, delete, exc, func, literal, select
 
+from monoize.base.clock import midnight_ms, utc_day
 from monoize.control.telemetry.errors import UsageReportedAtOnce
 from monoize.control.telemetry.model.calls import Cost
 from monoize.control.telemetry.model.reported import (
-    DAY_MOST,
+    SUM_MOST,
     DayUsage,
     HostUsage,
     Reported,
@@ -19,14 +20,30 @@ from monoize.control.telemetry.model.reported import (
     UsageSum,
 )
 from monoize.control.telemetry.store.sums import Sums
-from monoize.control.telemetry.tables import reported_days, token_usages
+from monoize.control.telemetry.tables import reported_usage_days, reported_usage_hours, token_usages
 from monoize.infra.bulk import insert_many, is_one_of
 from monoize.infra.db import Tx
 
 _rows = token_usages.c
-_days = reported_days.c
-_sums: Final = Sums(reported_days, key=ReportedKey._fields, numbers=ReportedSum._fields, most=DAY_MOST)
+_days = reported_usage_days.c
 _PLAIN: Final = ("total", "input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
+_SUMMED: Final[Mapping[str, ColumnElement[Any]]] = {
+    "unpriced": case((_rows.cost_nano.is_(None), 1), else_=0),
+    "total_tokens": _rows.total,
+    "input_tokens": _rows.input_tokens,
+    "output_tokens": _rows.output_tokens,
+    "cache_read_input_tokens": _rows.cached_tokens,
+    "reasoning_tokens": _rows.reasoning_tokens,
+    "cost_nano": _rows.cost_nano,
+}
+
+
+def _sums(table: Table) -> Sums:
+    return Sums(table, key=ReportedKey._fields, numbers=ReportedSum._fields, most=SUM_MOST)
+
+
+_hour_sums: Final = _sums(reported_usage_hours)
+_day_sums: Final = _sums(reported_usage_days)
 
 
 async def known(tx: Tx, keys: Collection[str]) -> set[str]:
@@ -58,8 +75,20 @@ def _values(row: Reported) -> dict[str, Any]:
     }
 
 
-async def add_to_days(tx: Tx, sums: Mapping[ReportedKey, ReportedSum]) -> None:
-    await _sums.add(tx, sums)
+async def add_to_sums(
+    tx: Tx, hours: Mapping[ReportedKey, ReportedSum], days: Mapping[ReportedKey, ReportedSum]
+) -> None:
+    await _hour_sums.add(tx, hours)
+    await _day_sums.add(tx, days)
+
+
+async def delete_before(tx: Tx, at: dt.datetime, *, most: int) -> int:
+    """The oldest rows, at most `most`; how many there were."""
+    query = select(_rows.id).where(_rows.created_at < at).order_by(_rows.created_at).limit(most)
+    ids = list((await tx.execute(query)).scalars())
+    if ids:
+        await tx.execute(delete(token_usages).where(is_one_of(tx, _rows.id, ids)))
+    return len(ids)
 
 
 async def of_ingest(tx: Tx, ingest_id: int) -> Sequence[UsageRow]:
@@ -90,7 +119,7 @@ async def sum_of_days(
 
 async def sum_of_host(tx: Tx, host_id: int, *, since: dt.date, until: dt.date) -> UsageSum:
     """What every call of a host asks for, so the statement is made once."""
-    values = {"of_host": host_id, "since": since, "until": until}
+    values = {"of_host": host_id, "since_ms": midnight_ms(since), "until_ms": midnight_ms(until)}
     return _usage((await tx.execute(_of_one_host, values)).one())
 
 
@@ -98,23 +127,21 @@ async def sum_between(
     tx: Tx, since: dt.datetime, until: dt.datetime, *, host_ids: Collection[int] | None
 ) -> UsageSum:
     """To the moment, out of the rows themselves."""
-    sums = [func.coalesce(func.sum(_rows[name]), 0).label(name) for name in (*_PLAIN, "cost_nano")]
     query = select(
-        func.count().label("events"),
-        func.coalesce(func.sum(case((_rows.cost_nano.is_(None), 1), else_=0)), 0).label("unpriced"),
-        *sums,
+        func.count().label("calls"),
+        *(func.coalesce(func.sum(each), 0).label(name) for name, each in _SUMMED.items()),
     ).where(_rows.created_at >= since, _rows.created_at < until, *_of_hosts(tx, _rows.host_id, host_ids))
     return _usage((await tx.execute(query)).one())
 
 
 async def by_day(tx: Tx, *, since: dt.date, until: dt.date, host_ids: Collection[int] | None) -> Sequence[DayUsage]:
     query = (
-        select(_days.day, *_summed_days())
+        select(_days.at_ms, *_summed_days())
         .where(*_within_days(tx, since, until, host_ids))
-        .group_by(_days.day)
-        .order_by(_days.day)
+        .group_by(_days.at_ms)
+        .order_by(_days.at_ms)
     )
-    return [DayUsage(day=row.day, usage=_usage(row)) for row in await tx.execute(query)]
+    return [DayUsage(day=utc_day(row.at_ms), usage=_usage(row)) for row in await tx.execute(query)]
 
 
 async def by_host(
@@ -125,7 +152,7 @@ async def by_host(
         select(_days.host_id, *_summed_days())
         .where(*_within_days(tx, since, until, host_ids))
         .group_by(_days.host_id)
-        .order_by(func.sum(_days.total).desc(), _days.host_id)
+        .order_by(func.sum(_days.total_tokens).desc(), _days.host_id)
         .limit(most)
     )
     return [HostUsage(host_id=row.host_id, usage=_usage(row)) for row in await tx.execute(query)]
@@ -133,18 +160,17 @@ async def by_host(
 
 async def costs(tx: Tx, *, since: dt.date, until: dt.date, provider: str | None, most: int) -> Sequence[Cost]:
     """At most `most` of them, over all tenants and hosts."""
+    named = (_days.provider, _days.at_ms, _days.model)
     query: Select[Any] = (
         select(
-            _days.provider,
-            _days.day,
-            _days.model,
-            func.sum(_days.events).label("calls"),
-            func.sum(_days.unpriced).label("unpriced_calls"),
+            *named,
+            func.sum(_days.calls).label("calls"),
+            func.sum(_days.unpriced).label("unpriced"),
             func.sum(_days.cost_nano).label("cost_nano"),
         )
-        .where(_days.day >= since, _days.day < until)
-        .group_by(_days.provider, _days.day, _days.model)
-        .order_by(_days.provider, _days.day, _days.model)
+        .where(_days.at_ms >= midnight_ms(since), _days.at_ms < midnight_ms(until))
+        .group_by(*named)
+        .order_by(*named)
         .limit(most)
     )
     if provider is not None:
@@ -152,8 +178,8 @@ async def costs(tx: Tx, *, since: dt.date, until: dt.date, provider: str | None,
     return [
         # Some engines add whole numbers up to decimals.
         Cost(
-            *(row.provider, row.day, row.model),
-            *(int(row.calls), int(row.unpriced_calls), int(row.cost_nano)),
+            *(row.provider, utc_day(row.at_ms), row.model),
+            *(int(row.calls), int(row.unpriced), int(row.cost_nano)),
             source="reported",
         )
         for row in await tx.execute(query)
@@ -165,7 +191,7 @@ def _summed_days() -> list[ColumnElement[Any]]:
 
 
 _of_one_host: Final = select(*_summed_days()).where(
-    _days.host_id == bindparam("of_host"), _days.day >= bindparam("since"), _days.day < bindparam("until")
+    _days.host_id == bindparam("of_host"), _days.at_ms >= bindparam("since_ms"), _days.at_ms < bindparam("until_ms")
 )
 
 
@@ -174,9 +200,9 @@ def _within_days(
 ) -> list[ColumnElement[bool]]:
     conditions = _of_hosts(tx, _days.host_id, host_ids)
     if since is not None:
-        conditions.append(_days.day >= since)
+        conditions.append(_days.at_ms >= midnight_ms(since))
     if until is not None:
-        conditions.append(_days.day < until)
+        conditions.append(_days.at_ms < midnight_ms(until))
     return conditions
 
 
@@ -190,12 +216,12 @@ def _of_hosts(tx: Tx, column: ColumnElement[Any], host_ids: Collection[int] | No
 
 def _usage(row: Row[Any]) -> UsageSum:
     return UsageSum(
-        total=int(row.total),
+        total=int(row.total_tokens),
         input=int(row.input_tokens),
         output=int(row.output_tokens),
-        cached=int(row.cached_tokens),
+        cached=int(row.cache_read_input_tokens),
         reasoning=int(row.reasoning_tokens),
         cost_nano_usd=int(row.cost_nano),
-        events=int(row.events),
+        events=int(row.calls),
         unpriced=int(row.unpriced),
     )

@@ -6,14 +6,21 @@ from functools import reduce
 from operator import add as add_up
 from typing import Any, Final
 
-from sqlalchemy import Select, Table, func, select, tuple_
+from sqlalchemy import ColumnElement, Select, Table, func, literal, select, tuple_
 
 from monoize.base.clock import midnight_ms, utc_day
 from monoize.control.telemetry.model.calls import Cost
 from monoize.control.telemetry.model.queries import Dimension, Figure, Group, Names, Span, UsageFilter
 from monoize.control.telemetry.model.usage import Figures, ModelKey, UsageKey, by_model
 from monoize.control.telemetry.store.sums import Sums
-from monoize.control.telemetry.tables import usage_days, usage_hours, usage_model_days, usage_model_hours
+from monoize.control.telemetry.tables import (
+    reported_usage_days,
+    reported_usage_hours,
+    usage_days,
+    usage_hours,
+    usage_model_days,
+    usage_model_hours,
+)
 from monoize.infra.db import Tx
 
 # Counts of calls, tokens and milliseconds are bounded for each call, and there are never calls enough.
@@ -44,7 +51,7 @@ async def greatest(
     """The names of those groups whose figures `of`, added up, come to most; that one first."""
     table = _table(span, {*by, *wanted})
     parted_by = [table.c[dimension] for dimension in by]
-    came_to = func.sum(reduce(add_up, (table.c[name] for name in of)))
+    came_to = func.sum(reduce(add_up, (_figure(table, name) for name in of)))
     query = _within(select(*parted_by), table, span, wanted)
     query = query.group_by(*parted_by).order_by(came_to.desc(), *parted_by).limit(most)
     return [tuple(row) for row in await tx.execute(query)]
@@ -68,7 +75,9 @@ async def groups(
     columns = table.c
     named = [columns[dimension] for dimension in by]
     parted_by = [columns.at_ms, *named] if in_steps else named
-    query = _within(select(*parted_by, *(func.sum(columns[name]) for name in Figures._fields)), table, span, wanted)
+    query = _within(
+        select(*parted_by, *(func.sum(_figure(table, name)) for name in Figures._fields)), table, span, wanted
+    )
     if only is not None:
         query = query.where(tuple_(*named).in_(only))
     found: list[Group] = []
@@ -119,8 +128,15 @@ def _within(query: Select[Any], table: Table, span: Span, wanted: UsageFilter) -
     return query
 
 
+def _figure(table: Table, name: str) -> ColumnElement[int]:
+    """Hosts do not report all that the gateway measures."""
+    return table.c[name] if name in table.c else literal(0)
+
+
 def _table(span: Span, asked: Collection[Dimension]) -> Table:
     """The smallest that tells apart what is asked for."""
+    if span.source == "reported":
+        return reported_usage_hours if span.step == "hour" else reported_usage_days
     if set(ModelKey._fields).issuperset(asked):
         return usage_model_hours if span.step == "hour" else usage_model_days
     return usage_hours if span.step == "hour" else usage_days

@@ -1,4 +1,7 @@
-"""/costs: what calls came to, by one or two of whom, what and where, hour by hour or day by day."""
+"""/costs: what calls came to, by one or two of whom, what and where, hour by hour or day by day.
+
+Of what went through the gateway, or of what hosts report besides: never of both together.
+"""
 
 import dataclasses
 import datetime as dt
@@ -13,10 +16,13 @@ from starlette.responses import Response
 from monoize.base.clock import utc_now
 from monoize.control.edge.here import HouseHere
 from monoize.control.edge.wire import STORABLE
+from monoize.control.fleet.actions.hosts import names_of_hosts
 from monoize.control.identity.actions import names
 from monoize.control.telemetry.actions import usage
+from monoize.control.telemetry.model.calls import Source
 from monoize.control.telemetry.model.queries import (
     BEHIND,
+    DIMENSIONS_OF,
     STEP_MS,
     Course,
     Dimension,
@@ -43,6 +49,9 @@ SERIES_MOST: Final = 8
 ROWS_SHOWN: Final = 100
 OTHERS: Final = "Others"
 _OWN: Final = "own"
+_MEASURED: Final[Sequence[Source]] = ("gateway",)
+_REPORTED: Final[Sequence[Source]] = ("reported",)
+_HOST_DIGITS_MOST: Final = 18
 
 RANGES: Final[Mapping[str, tuple[str, Step, dt.timedelta]]] = {
     "24h": ("Last 24 hours", "hour", dt.timedelta(hours=23)),
@@ -50,10 +59,15 @@ RANGES: Final[Mapping[str, tuple[str, Step, dt.timedelta]]] = {
     "30d": ("Last 30 days", "day", dt.timedelta(days=29)),
     "90d": ("Last 90 days", "day", dt.timedelta(days=89)),
 }
+SOURCES: Final[Mapping[str, tuple[Source, str]]] = {
+    "": ("gateway", "Gateway"),
+    "reported": ("reported", "Reported by hosts"),
+}
 DIMENSIONS: Final[Mapping[str, tuple[Dimension, str]]] = {
     "model": ("model", "Model"),
     "key": ("api_key_id", "Key"),
     "agent": ("agent_id", "Agent"),
+    "host": ("host_id", "Host"),
     "user": ("user_id", "User"),
     "provider": ("provider", "Provider"),
     "served": ("served_model", "Served model"),
@@ -70,6 +84,7 @@ class Measure:
     of: Callable[[Usage], int]
     show: Callable[[int | float], str]
     is_behind: bool = False
+    sources: Sequence[Source] = _MEASURED
 
 
 MEASURES: Final[Mapping[str, Measure]] = {
@@ -83,12 +98,21 @@ MEASURES: Final[Mapping[str, Measure]] = {
         lambda nano: short_usd(int(nano)),
         is_behind=True,
     ),
+    "worth": Measure(
+        "Would have cost",
+        ["cost_nano"],
+        lambda each: each.cost_nano_usd or 0,
+        lambda nano: short_usd(int(nano)),
+        is_behind=True,
+        sources=_REPORTED,
+    ),
     "calls": Measure("Requests", ["calls"], lambda each: each.calls, lambda number: short_count(int(number))),
     "tokens": Measure(
         "Tokens",
         ["input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "output_tokens"],
         lambda each: each.total_input_tokens + each.output_tokens,
         lambda number: short_count(int(number)),
+        sources=[*_MEASURED, *_REPORTED],
     ),
     "slow": Measure("95th percentile", ["charge_nano"], lambda each: each.p95_ms or 0, milliseconds),
 }
@@ -106,9 +130,15 @@ class Line:
 
 
 def _asked(
-    range: Text = "7d", by: Text = "model", then: Text = "", measure: Text = "charge", whose: Text = ""
+    source: Text = "",
+    range: Text = "7d",
+    by: Text = "model",
+    then: Text = "",
+    measure: Text = "",
+    whose: Text = "",
 ) -> Form:
-    return Form({"range": range, "by": by, "then": then, "measure": measure, "whose": whose})
+    given = {"source": source, "range": range, "by": by, "then": then, "measure": measure, "whose": whose}
+    return Form(given)
 
 
 @router.get("/costs")
@@ -116,15 +146,24 @@ async def show(
     request: Request, house: HouseHere, person: PersonHere, asked: Annotated[Form, Depends(_asked)]
 ) -> Response:
     sees_behind = person.may("ledger.read")
-    open_to = {word: each for word, each in DIMENSIONS.items() if sees_behind or each[0] not in BEHIND}
-    measures = {word: each for word, each in MEASURES.items() if sees_behind or not each.is_behind}
+    source, _ = SOURCES.get(asked.shown("source"), SOURCES[""])
+    open_to = {
+        word: each
+        for word, each in DIMENSIONS.items()
+        if each[0] in DIMENSIONS_OF[source] and (sees_behind or each[0] not in BEHIND)
+    }
+    measures = {
+        word: each
+        for word, each in MEASURES.items()
+        if source in each.sources and (sees_behind or not each.is_behind)
+    }
     _, step, length = RANGES.get(asked.shown("range"), RANGES["7d"])
     by = _words(asked, open_to)
     only = _only(request, open_to)
     wanted = _wanted(person, asked, only)
     now = utc_now()
-    span = span_of(step, now - length, None, now)
-    measure = measures.get(asked.shown("measure"), MEASURES["charge"])
+    span = span_of(step, now - length, None, now, source)
+    measure = measures.get(asked.shown("measure"), next(iter(measures.values())))
     dimensions = [DIMENSIONS[word][0] for word in by]
     async with house.database.read() as tx:
         ranking = await usage.ranking(
@@ -140,9 +179,11 @@ async def show(
         request,
         "spend/costs.html",
         form=asked,
+        source=source,
+        sources=[(word, label) for word, (_, label) in SOURCES.items()],
         total=ranking.total,
         headings=[DIMENSIONS[word][1] for word in by],
-        lines=[_line(row, by, known, given) for row in ranking.greatest],
+        lines=[_line(row, by, known, given, open_to) for row in ranking.greatest],
         others=ranking.others if ranking.others.calls else None,
         chart=_chart(course, span, f"{measure.label} by {DIMENSIONS[by[0]][1].lower()}", measure, known),
         ranges=[(word, label) for word, (label, _, _) in RANGES.items()],
@@ -166,11 +207,19 @@ def _words(asked: Form, open_to: Mapping[str, Any]) -> Sequence[str]:
 def _only(request: Request, open_to: Mapping[str, Any]) -> Mapping[str, str]:
     """To what it was narrowed down: the words of dimensions in the address."""
     found = {word: request.query_params.get(word, "") for word in open_to}
-    return {word: value for word, value in found.items() if value.isprintable() and 0 < len(value) <= 191}
+    return {word: value for word, value in found.items() if _may_be(word, value)}
+
+
+def _may_be(word: str, value: str) -> bool:
+    if word == "host":
+        return len(value) <= _HOST_DIGITS_MOST and value.isascii() and value.isdecimal()
+    return value.isprintable() and 0 < len(value) <= 191
 
 
 def _wanted(person: Person, asked: Form, only: Mapping[str, str]) -> UsageFilter:
-    wanted: dict[Dimension, str] = {DIMENSIONS[word][0]: value for word, value in only.items()}
+    wanted: dict[Dimension, str | int] = {DIMENSIONS[word][0]: value for word, value in only.items()}
+    if "host" in only:
+        wanted["host_id"] = int(only["host"])
     if own := person.whose(only_own=asked.shown("whose") == _OWN):
         wanted["user_id"] = own
     return wanted
@@ -189,18 +238,23 @@ async def _names(
         **await names.of_users(tx, ids("user")),
         **await names.of_keys(tx, ids("key")),
         **await names.of_tenants(tx, ids("tenant")),
+        **await names_of_hosts(tx, ids("host")),
     }
 
 
-def _line(row: UsageRow, by: Sequence[str], known: Mapping[str, str], given: Mapping[str, str]) -> Line:
+def _line(
+    row: UsageRow,
+    by: Sequence[str],
+    known: Mapping[str, str],
+    given: Mapping[str, str],
+    open_to: Mapping[str, Any],
+) -> Line:
     """A closer look narrows down to this row, and tells it apart by what it was not told apart by."""
     ids = [row.by[DIMENSIONS[word][0]] for word in by]
     closer = None
     if all(ids):
         narrowed = {word: id for word, id in zip(by, ids, strict=True) if id}
-        unasked = next(
-            (word for word in DIMENSIONS if word not in {**given, **narrowed} and word not in by), "model"
-        )
+        unasked = next((word for word in open_to if word not in {**given, **narrowed} and word not in by), "model")
         closer = _address({**given, **narrowed, "by": unasked, "then": ""})
     return Line([known.get(id, id) if id else "None" for id in ids], closer, row.usage)
 
@@ -232,7 +286,8 @@ def _csv_address(span: Span, by: Sequence[str], wanted: UsageFilter, *, everybod
     """The same table from the API."""
     names = {"api_key_id": "key_id"}
     api_words = {"served": "served_model"}
-    query: dict[str, str] = {
+    query: dict[str, str | int] = {
+        "source": span.source,
         "group_by": ",".join(api_words.get(word, word) for word in by),
         "step": span.step,
         "since": moment(span.since_ms).isoformat(),

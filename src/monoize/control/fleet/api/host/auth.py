@@ -70,7 +70,9 @@ async def _retrieved(caller: HostCaller, held: Version, told: Told) -> Response:
     async with house.database.read() as tx:
         judged = await credentials.retrieve(tx, house.seal, pool, host, held)
         common = await _common(tx, caller, told.now)
-    if judged.document is None:
+    if credentials.is_routine(host, judged, held, told):
+        caller.fleet.sightings.note(host.id, told.now)
+    elif judged.document is None:
         async with house.database.write() as tx:
             await credentials.take_note(tx, host, judged, held, told)
     else:
@@ -111,6 +113,7 @@ async def _common(tx: Any, caller: HostCaller, now: dt.datetime) -> dict[str, An
     pool, host = caller.pool, caller.host
     standing = await caller.fleet.standings.of(tx, pool, now)
     courier = courier_script()
+    calls = host.api_calls + caller.fleet.sightings.calls_of(host.id) + 1
     block = versions_block(
         await caller.fleet.published.current(),
         pool,
@@ -120,8 +123,8 @@ async def _common(tx: Any, caller: HostCaller, now: dt.datetime) -> dict[str, An
     )
     return {
         "pool": {"id": pool.id, "name": pool.name, "tool": pool.tool, "mode": pool.mode},
-        "host": _shown_host(host),
-        "api_calls": host.api_calls + 1,
+        "host": _shown_host(host, calls),
+        "api_calls": calls,
         "token_usage_month": await usage.month_of(tx, host.id, now),
         "versions": block,
         **dataclasses.asdict(standing.for_vip() if host.vip else standing),
@@ -179,7 +182,7 @@ def _told(request: Request, asked: Sync, now: dt.datetime) -> Told:
     return Told(now, client and client[:64], wrapper and wrapper[:64])
 
 
-def _shown_host(host: Host) -> dict[str, Any]:
+def _shown_host(host: Host, calls: int) -> dict[str, Any]:
     return {
         "fqdn": host.fqdn,
         "status": host.status,
@@ -189,7 +192,7 @@ def _shown_host(host: Host) -> dict[str, Any]:
         "client_version": host.client_version,
         "client_version_override": host.client_version_override,
         "wrapper_version": host.wrapper_version,
-        "api_calls": host.api_calls + 1,
+        "api_calls": calls,
         "allow_roaming_ips": host.roaming,
         "secure": host.secure,
         "vip": host.vip,

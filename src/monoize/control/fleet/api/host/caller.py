@@ -113,6 +113,10 @@ class OpenRoute(APIRoute):
     async def knock(self, request: Request) -> None:
         await fleet_of(request).authenticator.knock(None, request.state.ip)
 
+    def refused(self, problem: Refusal) -> Response:
+        """What is refused before this route is reached, or goes wrong behind it, is told in its words as well."""
+        return refusal(problem)
+
 
 class HostRoute(OpenRoute):
     """An address of the hosts' API that asks for a host key."""

@@ -29,9 +29,12 @@ class ScriptRoute(APIRoute):
                 await fleet_of(request).authenticator.knock(None, request.state.ip)
                 return await inner(request)
             except Refusal as refusal:
-                return _script(refusal_script(refusal.message, refusal.cure), refusal.status)
+                return self.refused(refusal)
 
         return answered
+
+    def refused(self, refusal: Refusal) -> Response:
+        return _script(refusal_script(refusal.message, refusal.cure), refusal.status)
 
 
 router = Router(route_class=ScriptRoute, tags=["hosts"])
