@@ -100,7 +100,8 @@ async def open_all(settings: Settings, address: str = "", here: str = "") -> Asy
         identity_tasks.schedule(background, house.database, identity.authenticator)
         catalog_tasks.schedule(background, house.database)
         ledger_tasks.schedule(background, live)
-        fleet_tasks.schedule(background, house, state.fleet)
+        fleet = state.fleet
+        fleet_tasks.schedule(background, house, fleet.validator, fleet.account_usage, fleet.sightings)
         governance = state.governance
         governance_tasks.schedule(
             background, governance.notifier, governance.examiner, governance.failure_sources, governance.syncer

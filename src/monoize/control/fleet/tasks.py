@@ -8,8 +8,10 @@ from monoize.control.edge.house import House
 from monoize.control.fleet.actions import enrolment, pruning, troubles, usage
 from monoize.control.fleet.actions.quota import QuotaWatch
 from monoize.control.fleet.actions.renewal import Refresher
+from monoize.control.fleet.actions.sightings import Sightings
+from monoize.control.fleet.actions.validation import Validator
+from monoize.control.fleet.drivers.account_usage import AccountUsage
 from monoize.control.fleet.drivers.token_server import TokenServer
-from monoize.control.fleet.services import Fleet
 from monoize.control.fleet.store import seed_links
 from monoize.infra.background import Background
 
@@ -23,8 +25,13 @@ FORGET_EVERY_S: Final = 3_600
 SPENT_LINKS_KEPT: Final = dt.timedelta(days=1)
 
 
-def schedule(background: Background, house: House, fleet: Fleet) -> None:
-    sightings = fleet.sightings
+def schedule(
+    background: Background,
+    house: House,
+    validator: Validator,
+    account_usage: AccountUsage,
+    sightings: Sightings,
+) -> None:
     background.every(SIGHTINGS_EVERY_S, "fleet.sightings", sightings.write_down, when=lambda: sightings.any_waiting)
 
     async def prune() -> None:
@@ -44,8 +51,8 @@ def schedule(background: Background, house: House, fleet: Fleet) -> None:
 
     refresher = Refresher(house, TokenServer(house.settings.fleet_token_url))
     background.every(REFRESH_EVERY_S, "fleet.refresh", refresher.run)
-    background.every(VALIDATE_EVERY_S, "fleet.validate", fleet.validator.run)
-    quota = QuotaWatch(house, fleet.account_usage)
+    background.every(VALIDATE_EVERY_S, "fleet.validate", validator.run)
+    quota = QuotaWatch(house, account_usage)
     background.every(QUOTA_EVERY_S, "fleet.quota", quota.run)
     background.every(FORGET_EVERY_S, "fleet.forget_snapshots", quota.forget)
     background.every(FORGET_EVERY_S, "fleet.forget_reports", forget_reports)
