@@ -141,6 +141,8 @@ DONE: Final[Mapping[str, str]] = {
     "registry_works": "The registry let us in.",
     "registry_deleted": "The registry is deleted.",
     "orphan_removed": "The container is removed.",
+    "orphan_adopted": "It is a service again. Look over its settings, and make its routes and links anew.",
+    "links_saved": "The links are saved. Its next release is told of them.",
     "proxy_reloaded": "nginx was told anew.",
     "lockdown_begun": "Projects are locked down.",
     "lockdown_lifted": "The lockdown is lifted.",

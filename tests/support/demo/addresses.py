@@ -42,6 +42,7 @@ FOR_STRANGERS: Final = frozenset({"/login", "/register", "/setup", "/verify-emai
 PARTS: Final = frozenset(
     {
         "/search/results",
+        "/orphans/{container_id}/adopt",
         "/orphans/{container_id}/remove",
         "/backups/{backup}/file",
         "/backups/{backup}/restore",

@@ -11,7 +11,7 @@ from monoize.control.edge.wire import Window
 from monoize.control.fleet.errors import NoSuchPayload
 from monoize.control.fleet.model.payloads import Origin, Payload
 from monoize.control.fleet.model.pools import pointer_of
-from monoize.control.fleet.tables import auth_entries, auth_payloads, host_auth_states, hosts
+from monoize.control.fleet.tables import auth_entries, auth_payloads, fleet_pools, host_auth_states, hosts
 from monoize.control.identity.store import versions
 from monoize.infra.bulk import insert_many
 from monoize.infra.db import Tx
@@ -42,6 +42,12 @@ def _payload(row: Row[Any]) -> Payload:
 async def pointer(tx: Tx, pool_id: str, *, lock: bool = False) -> str | None:
     """What the pointer says. Its row is the lock on all of a pool's credential."""
     return await versions.value(tx, pointer_of(pool_id), lock=lock) or None
+
+
+async def canonical_ids(tx: Tx) -> Sequence[int]:
+    """Of the payloads that pointers of pools lead to."""
+    names = {pointer_of(id) for id in (await tx.execute(select(fleet_pools.c.id))).scalars()}
+    return [int(row.version) for row in (await versions.rows(tx, names)).values() if row.version]
 
 
 async def point(tx: Tx, pool_id: str, payload_id: int) -> None:
