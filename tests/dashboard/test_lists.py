@@ -21,7 +21,17 @@ LISTS: Final = sorted(
     route.path for route in pages() if any(each.call in _WINDOWS for each in route.dependant.dependencies)
 )
 # What nobody has to make first: it is there as soon as the house is.
-NEVER_EMPTY: Final = {"/account", "/audit", "/pools", "/pools/{pool}", "/presets", "/prices", "/tenants", "/users"}
+NEVER_EMPTY: Final = {
+    "/account",
+    "/audit",
+    "/pools",
+    "/pools/{pool}",
+    "/presets",
+    "/price-lists",
+    "/prices",
+    "/tenants",
+    "/users",
+}
 PAGED_LEAST: Final = 20
 """The demonstration has one alone of some things, of which there is no second page."""
 

@@ -36,6 +36,9 @@ DONE: Final[Mapping[str, str]] = {
     "price_waits": "The price changes steeply: it holds as soon as a second administrator confirms it.",
     "price_confirmed": "The price is confirmed and written.",
     "price_rejected": "The proposal is rejected; the price stays as it is.",
+    "prices_planted": "The list that ships with this version is planted.",
+    "price_list_taken": "The list is taken over.",
+    "price_list_waits": "The list is taken over. What it changes steeply waits for a second administrator.",
     "price_ended": "The price is ended.",
     "provider_created": "The provider is added. It is tried after all others.",
     "provider_saved": "The provider is saved.",
@@ -49,6 +52,7 @@ DONE: Final[Mapping[str, str]] = {
     # ledger
     "paid_in": "The payment is booked.",
     "adjusted": "The balance is adjusted.",
+    "capture_deleted": "What was kept of the request is deleted.",
     "refunded": "The refund is booked.",
     "limit_set": "What becomes of requests that the balance does not cover is set.",
     "unlimited": "Your account may go below zero now.",

@@ -8,12 +8,15 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+import msgspec
 from sqlalchemy import Table, insert, select
 
 from monoize.base.ids import new_id
+from monoize.contract.captures import SUFFIX, Capture, CapturedAttempt, LeftOut, Message
 from monoize.control.compute.tables import agents, compute_operation_steps, compute_operations, vpses
 from monoize.control.fleet.tables import fleet_alerts, hosts
 from monoize.control.identity.tables import users
+from monoize.control.ledger.tables import request_logs
 from monoize.control.mcp.tables import mcp_tools
 from monoize.control.projects.model.releases import env_place
 from monoize.control.projects.tables import (
@@ -26,6 +29,7 @@ from monoize.control.projects.tables import (
 )
 from monoize.infra.bulk import insert_many
 from monoize.infra.db import Tx
+from monoize.main.gateway import captures_folder
 from support.answers import granted
 from support.house import Client, RunningHouse
 from support.tls import issue
@@ -44,6 +48,7 @@ class Each:
         self._database = house.house.database
 
     async def fill(self) -> None:
+        await self._captures()
         await self._people()
         await self._prices()
         await self._compute()
@@ -62,6 +67,29 @@ class Each:
             await self._post("/api/ledger/top-ups", user_id=person, amount_nano_usd="5000000000", note="invoice 7")
         key = (await self._post("/api/keys", name=OWN_KEY))["key"]["id"]
         granted(await self._root.put(f"/api/ledger/sub-accounts/{key}", json={"enabled": True}))
+
+    async def _captures(self) -> None:
+        async with self._database.read() as tx:
+            first = select(request_logs.c.request_id).order_by(request_logs.c.request_id).limit(2)
+            kept = list((await tx.execute(first)).scalars())
+        folder = captures_folder(self._house.house.settings)
+        folder.mkdir(exist_ok=True)
+        asked = Message(method="POST", address="/v1/messages", headers=[("accept", "*/*")], body='{"model":"m"}')
+        told = Message(status=200, frames=["event: message_start", "data: {}"])
+        attempt = CapturedAttempt(provider_id="p", channel_id="c", upstream_model="m", sent=asked, came=told)
+        for request_id in kept:
+            capture = Capture(
+                request_id=request_id,
+                at_ms=int(self._now.timestamp() * 1000),
+                user_id=str(self._root.user["id"]),
+                api_key_id="k",
+                protocol="messages",
+                asked=asked,
+                attempts=[attempt],
+                told=told,
+                left_out=LeftOut(frames=3),
+            )
+            (folder / f"{request_id}{SUFFIX}").write_bytes(msgspec.json.encode(capture))
 
     async def _prices(self) -> None:
         for days, input, output in PRICES:
@@ -84,6 +112,14 @@ class Each:
             output_usd_per_mtok="150",
             source_url="https://example.com/prices",
             checked_at=self._now.isoformat(),
+        )
+
+        listed = {"anthropic": {"models": {"claude-opus-5": {"cost": {"input": 5, "output": 25}}}}}
+        await self._post(
+            "/api/prices/imports",
+            format="models_dev",
+            document=json.dumps(listed),
+            source_url="https://models.dev/api.json",
         )
 
     async def _compute(self) -> None:

@@ -24,8 +24,8 @@ router = page_router()
 
 PATH: Final = "/orphans"
 _EXPECTED: Final = {
-    "name": "Use small letters, digits and dashes, such as web.",
-    "project": "Use small letters, digits and dashes, such as shop.",
+    "name": "Use small letters, digits and dashes, 63 at most.",
+    "project": "Use letters, digits, blanks, dots, dashes and underscores, 64 at most.",
 }
 
 
@@ -47,7 +47,7 @@ async def ask_adoption(
 ) -> Response:
     found = await orphans.find_adoptable(house, engine, container_id)
     async with house.database.read() as tx:
-        there = await projects.find(tx, found.labelled.project_id)
+        there = await orphans.project_of(tx, found)
     return _adoption(request, container_id, found, Form({"project": there.name if there else ""}))
 
 
