@@ -13,6 +13,8 @@ DONE: Final[Mapping[str, str]] = {
     "email_verified": "Your e-mail address is confirmed.",
     "email_sent": "We sent you a link. Open it within 24 hours to confirm your address.",
     "account_saved": "Your account is saved.",
+    "account_linked": "It is linked. You can sign in with it from now on.",
+    "account_unlinked": "It is unlinked. It does not let you in any more.",
     "password_changed": "Your password is changed, and your other sessions are ended.",
     "session_ended": "The session is ended.",
     "key_deleted": "The key is deleted. Programs that still use it are refused.",
@@ -187,6 +189,7 @@ _REFUSED: Final[Mapping[str, type[Refusal]]] = {
     kind.code: kind
     for kind in (
         errors.SignInFailed,
+        errors.AccountTaken,
         errors.EmailNotLinked,
         errors.RegistrationClosed,
         errors.AccountDisabled,

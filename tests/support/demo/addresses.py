@@ -34,7 +34,7 @@ from monoize.control.projects.tables import (
     services,
 )
 from monoize.infra.db import Tx
-from support.demo.each import OWN_KEY
+from support.demo.each import CAPTURED, OWN_KEY
 from support.endpoints import pages
 
 FOR_STRANGERS: Final = frozenset({"/login", "/register", "/setup", "/verify-email"})
@@ -92,7 +92,12 @@ _FIRST: Final[Mapping[str, Column[Any]]] = {
     "entry_id": billing_ledger.c.id,
     "request_id": request_logs.c.request_id,
 }
-_SAID: Final = {"name:path": MODEL, "pool": DEFAULT_POOL_ID, "name": "model_policy_json"}
+_SAID: Final = {
+    "name:path": MODEL,
+    "pool": DEFAULT_POOL_ID,
+    "name": "model_policy_json",
+    "/captures/{request_id}": CAPTURED[0],
+}
 
 
 def page_routes() -> list[str]:
@@ -115,6 +120,8 @@ async def _address(tx: Tx, route: str) -> str:
 
 
 async def _value(tx: Tx, route: str, name: str) -> str:
+    if route in _SAID:
+        return _SAID[route]
     if name == "channel_id":
         first = select(monoize_providers.c.id).order_by(monoize_providers.c.id).limit(1).scalar_subquery()
         query = select(monoize_channels.c.id).where(monoize_channels.c.provider_id == first)

@@ -16,7 +16,6 @@ from monoize.contract.captures import SUFFIX, Capture, CapturedAttempt, LeftOut,
 from monoize.control.compute.tables import agents, compute_operation_steps, compute_operations, vpses
 from monoize.control.fleet.tables import fleet_alerts, hosts
 from monoize.control.identity.tables import users
-from monoize.control.ledger.tables import request_logs
 from monoize.control.mcp.tables import mcp_tools
 from monoize.control.projects.model.releases import env_place
 from monoize.control.projects.tables import (
@@ -26,6 +25,7 @@ from monoize.control.projects.tables import (
     operation_lines,
     proxy_generations,
     releases,
+    services,
 )
 from monoize.infra.bulk import insert_many
 from monoize.infra.db import Tx
@@ -37,6 +37,7 @@ from support.tls import issue
 PRICES: Final = ((400, "3", "15"), (200, "2.8", "14"), (20, "2.5", "12"))
 """Days ago, and what a million tokens cost from then on: in and out."""
 OWN_KEY: Final = "root's laptop"
+CAPTURED: Final = ("01a1fc11-0000-7000-8000-000000000001", "01a1fc11-0000-7000-8000-000000000002")
 SERVICES: Final = ("web", "api", "worker")
 RELEASES: Final = 3
 LOGIN: Final = {"OPENAI_API_KEY": "sk-live-4f9a8b7c6d5e4f3a2b1c"}
@@ -69,15 +70,12 @@ class Each:
         granted(await self._root.put(f"/api/ledger/sub-accounts/{key}", json={"enabled": True}))
 
     async def _captures(self) -> None:
-        async with self._database.read() as tx:
-            first = select(request_logs.c.request_id).order_by(request_logs.c.request_id).limit(2)
-            kept = list((await tx.execute(first)).scalars())
         folder = captures_folder(self._house.house.settings)
         folder.mkdir(exist_ok=True)
         asked = Message(method="POST", address="/v1/messages", headers=[("accept", "*/*")], body='{"model":"m"}')
         told = Message(status=200, frames=["event: message_start", "data: {}"])
         attempt = CapturedAttempt(provider_id="p", channel_id="c", upstream_model="m", sent=asked, came=told)
-        for request_id in kept:
+        for request_id in CAPTURED:
             capture = Capture(
                 request_id=request_id,
                 at_ms=int(self._now.timestamp() * 1000),
@@ -222,6 +220,10 @@ class Each:
             for path in ("/", "/v2"):
                 await self._post(f"/api/services/{service}/routes", domain=f"{name}.example.com", path=path)
             await self._released(int(project["id"]), service, name)
+        async with self._database.read() as tx:
+            mine = select(services.c.id).where(services.c.project_id == int(project["id"])).order_by(services.c.id)
+            first, *others = (await tx.execute(mine)).scalars()
+        granted(await self._root.put(f"/api/services/{first}/links", json={"targets": others}))
         gone = await self._post(f"/api/projects/{project['id']}/services", name="old", image="old:1", start=False)
         granted(await self._root.request("DELETE", f"/api/services/{gone['service']['id']}", json={"name": "old"}))
         pair = issue("web.example.com")

@@ -1,4 +1,4 @@
-"""/price-lists: the price list that ships, and those that were taken over; another one is shown before it is written."""
+"""/price-lists: the price list that ships, and those that were taken over; what one changes is shown first."""
 
 import re
 from collections.abc import Mapping
