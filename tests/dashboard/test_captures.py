@@ -48,7 +48,8 @@ async def test_what_was_kept_is_read_and_deleted_and_never_run(root, boss: Surfe
     assert "event: one\ndata: two" in {code.text for code in page.all("code")}
     assert "7 events of streams" in page.one("main").text
 
-    deleted = await boss.submit(f"/captures/{request_id}/delete")
+    assert 422 == (await boss.submit(f"/captures/{request_id}/delete", name="another")).status_code
+    deleted = await boss.submit(f"/captures/{request_id}/delete", name=request_id)
     assert "/captures?done=capture_deleted" == deleted.headers["location"]
     assert 404 == (await boss.get(f"/captures/{request_id}")).status_code
     assert "Nothing is kept" in (await boss.get("/captures")).text

@@ -97,6 +97,7 @@ _SAID: Final = {
     "pool": DEFAULT_POOL_ID,
     "name": "model_policy_json",
     "/captures/{request_id}": CAPTURED[0],
+    "/captures/{request_id}/delete": CAPTURED[0],
 }
 
 
