@@ -4,6 +4,7 @@ import csv
 
 from browser.visit import JOURNEYS, Visit, axe_findings
 from playwright.async_api import expect
+from support.demo.each import CAPTURED
 
 pytestmark = JOURNEYS
 
@@ -78,3 +79,18 @@ async def test_a_price_is_set_and_its_history_shown(visit: Visit):
     await visit.go("/models/claude-sonnet-4-5", "claude-sonnet-4-5")
     await expect(visit.main.get_by_role("slider", name="USD per million tokens")).to_be_visible()
     await visit.picture("price-history")
+
+
+async def test_what_was_kept_of_a_request_is_read_and_deleted(visit: Visit):
+    await visit.go("/requests")
+    await visit.follows("Captures")
+    await visit.sees("Captures")
+    await visit.picture("captures")
+    await visit.table.get_by_role("row").nth(1).get_by_role("link").click()
+    await visit.sees("What was kept of a request")
+    await expect(visit.main).to_contain_text("What the caller was told")
+    await visit.picture("capture")
+    await visit.follows("Delete")
+    await visit.enters(Enter_the_name=CAPTURED[1])
+    await visit.presses("Delete")
+    await visit.is_told("What was kept of the request is deleted.")

@@ -27,6 +27,13 @@ async def test_a_service_is_deployed_read_and_rolled_back(lived_in: LivedIn, vis
     await expect(visit.page.get_by_label("Log", exact=True)).to_contain_text("200")
     await visit.picture("logs")
 
+    await visit.go(f"{service}/exec")
+    await visit.enters(Command="sh -c 'echo from-inside; exit 3'")
+    await visit.presses("Run")
+    await expect(visit.page.get_by_label("Output")).to_contain_text("from-inside")
+    await expect(visit.main).to_contain_text("ended with code 3")
+    await visit.picture("exec")
+
     await visit.go(f"{service}/releases")
     await visit.enters(Image="site:2", Why="newest")
     await visit.presses("Deploy")

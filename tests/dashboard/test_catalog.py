@@ -1,5 +1,7 @@
 """Models, prices, providers and channels as pages: what is shown, who may, and what a form refuses."""
 
+import json
+
 from dashboard.surfer import Page, Surfer
 
 PRICE = {"kind": "standard", "book": "list", "source_url": "https://example.com/prices"}
@@ -154,3 +156,46 @@ async def test_what_holds_for_all_requests_is_replaced_as_a_whole(boss: Surfer):
     assert (422, True) == (refused.status_code, "-deep = sleepy" in refused.text)
     assert 422 == (await boss.submit("/routing/redirects", redirects="( = echo")).status_code
     assert 422 == (await boss.submit("/routing/transforms", rules="[{}")).status_code
+
+
+def _listed(**costs: float) -> str:
+    cost = {"input": 5, "output": 25, **costs}
+    return json.dumps({"anthropic": {"models": {"claude-test-1": {"cost": cost}}}})
+
+
+async def _import(surfer: Surfer, document: str, **fields: str):
+    source = {"format": "models_dev", "source_url": "https://models.dev/api.json", "document": document}
+    return await surfer.submit("/price-lists/import", **{**source, **fields})
+
+
+async def test_a_price_list_is_shown_before_it_is_taken_over(root, boss: Surfer, alice: Surfer):
+    asked = "/api/prices?model_key=claude-test-1"
+    preview = await _import(boss, _listed())
+    assert (200, True) == (preview.status_code, "What it would change" in preview.text)
+    assert [] == (await root.get(asked)).json()["items"]
+
+    document = Page(preview).one("textarea", id="document").text.removeprefix("\n")
+    taken = await _import(boss, document, step="take over")
+    assert "/price-lists?done=price_list_taken" == taken.headers["location"]
+    assert "5" == (await root.get(asked)).json()["items"][0]["input_usd_per_mtok"]
+    assert "models.dev" in (await boss.get("/price-lists")).text
+
+    steep = await _import(boss, _listed(input=50))
+    assert "Steep changes wait" in steep.text
+    waits = await _import(boss, _listed(input=50), step="take over")
+    assert "/pending-prices?done=price_list_waits" == waits.headers["location"]
+    assert "5" == (await root.get(asked)).json()["items"][0]["input_usd_per_mtok"]
+
+    for wrong in ({"document": "no list"}, {"source_url": "ftp://x"}, {"providers": "No!"}, {"format": "other"}):
+        refused = await _import(boss, **{"document": _listed(), "step": "take over", **wrong})
+        assert 422 == refused.status_code, wrong
+    for answer in (await alice.get("/price-lists"), await _import(alice, _listed())):
+        assert 403 == answer.status_code
+
+
+async def test_the_list_that_ships_is_planted_again_and_told(boss: Surfer):
+    planted = await boss.submit("/price-lists/seed")
+
+    shown = await boss.get(planted.headers["location"])
+    assert "The list that ships with this version is planted." in shown.text
+    assert "https://platform.openai.com/docs/pricing" in shown.text

@@ -49,6 +49,9 @@ async def test_a_host_is_enrolled_once_shown_held_up_and_forgotten(root, boss, p
         assert key not in shown and command not in shown
 
     assert "No host was found" in (await boss.get("/hosts?name=zzz")).text
+    assert "build-07" in (await boss.get("/hosts?trait=open")).text
+    for trait in ("silent", "behind"):
+        assert "No host was found" in (await boss.get(f"/hosts?trait={trait}")).text
     await boss.submit(f"{host}/suspend")
     assert "suspended" in (await boss.get("/hosts?status=suspended")).text
     await boss.submit(f"{host}/resume")

@@ -197,3 +197,36 @@ async def test_orphans_are_not_known_while_the_engine_does_not_answer(boss):
     shown = await boss.get("/orphans")
 
     assert 200 == shown.status_code and "The engine does not say what runs" in shown.text
+
+
+async def test_links_are_added_by_name_listed_page_by_page_and_removed(root, boss, project):
+    web = await _service(boss, project)
+    for name in ("db", "queue"):
+        await _service(boss, project, name=name)
+    assert "It is told of no other service" in (await boss.get(f"{web}/links")).text
+
+    for name in ("nobody", "web", ""):
+        refused = await boss.submit(f"{web}/links", target=name)
+        assert (422, True) == (refused.status_code, "Add a link" in refused.text), name
+    for name in ("db", "queue"):
+        added = await boss.submit(f"{web}/links", target=name)
+        assert f"{web}/links?done=links_saved" == added.headers["location"]
+    shown = Page(await boss.get(f"{web}/links"))
+    assert {"DB_HOST", "QUEUE_PORT"} <= {code.text for code in shown.all("code")}
+    first = Page(await boss.get(f"{web}/links?limit=1"))
+    assert "db" in Page(await boss.get(first.one("a", rel="next")["href"])).one("table").text
+
+    remove = next(form["action"] for form in shown.all("form") if form["action"].endswith("/remove"))
+    assert 303 == (await boss.submit(remove)).status_code
+    assert ["db"] == [each["name"] for each in (await root.get(f"/api{web}/links")).json()]
+
+
+async def test_a_command_that_cannot_be_run_is_refused_on_its_form(alice, boss, project):
+    service = await _service(boss, project)
+
+    for entered in ({"command": ""}, {"command": "sh -c 'x"}, {"command": "ls", "timeout_s": "61"}):
+        refused = await boss.submit(f"{service}/exec", **entered)
+        assert (422, True) == (refused.status_code, "-error" in refused.text), entered
+    away = await boss.submit(f"{service}/exec", command="ls -l", timeout_s="5")
+    assert (True, "ls -l") == (away.status_code >= 400, Page(away).one("input", id="command")["value"])
+    assert 403 == (await alice.submit(f"{service}/exec", command="ls")).status_code

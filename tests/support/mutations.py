@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from fakes.smtp import MailSink
+from sqlalchemy import insert
 
 from monoize.base.clock import utc_now
 from monoize.base.ids import new_id
@@ -17,6 +18,7 @@ from monoize.control.fleet.actions import alerts
 from monoize.control.fleet.model.alerts import Trouble
 from monoize.control.governance.actions import escalations
 from monoize.control.identity.actions import first_account
+from monoize.control.identity.tables import accounts
 from monoize.main.gateway import captures_folder
 from support.agent_on_machine import standing_agent
 from support.agents import AgentRuntime, make_agent_runtime
@@ -135,6 +137,16 @@ async def end_session(scene: Scene) -> Request:
     await scene.house.visitor().post("/api/auth/login", json={"name": "root", "password": PASSWORD})
     newest = (await root.get("/api/me/sessions")).json()["items"][0]["id"]
     return Request(root, f"/api/me/sessions/{newest}", (("session.end", "user:root", "session"),))
+
+
+@valid("DELETE /api/me/accounts/{account_id}")
+async def unlink_account(scene: Scene) -> Request:
+    root = await scene.root()
+    account = {"id": new_id(), "user_id": root.user["id"], "type": "oauth", "provider": "github"}
+    async with scene.house.house.database.write() as tx:
+        await tx.execute(insert(accounts).values(**account, provider_account_id="1001"))
+    rows = (("user.unlink_account", "user:root", "user"),)
+    return Request(root, f"/api/me/accounts/{account['id']}", rows)
 
 
 @valid("POST /api/users")

@@ -55,6 +55,9 @@ def hosts() -> None:
 @click.option("--status", type=click.Choice(["active", "suspended"]))
 @click.option("--name", help="Only those with this in their name.")
 @click.option("--insecure/--secure", "insecure", default=None, help="Only those that need a window, or none.")
+@click.option("--silent", is_flag=True, default=None, help="Only those that were not heard of for a week.")
+@click.option("--window-open", is_flag=True, default=None, help="Only insecure ones that may call now.")
+@click.option("--behind", is_flag=True, default=None, help="Only those with another credential than their pool's.")
 @limit_option
 @click.pass_obj
 def list_hosts(invocation: Invocation, /, limit: int, **wanted: Any) -> None:

@@ -39,7 +39,13 @@ NAVIGATION: Final = (
     Group(
         "Gateway",
         (
-            Entry("Models and prices", "/models", "model", "providers.read", ("/prices", "/pending-prices")),
+            Entry(
+                "Models and prices",
+                "/models",
+                "model",
+                "providers.read",
+                ("/prices", "/pending-prices", "/price-lists"),
+            ),
             Entry("Providers", "/providers", "provider", "providers.read"),
             Entry("Routing", "/routing", "route", "providers.read"),
             Entry("API keys", "/keys", "key"),
@@ -49,7 +55,7 @@ NAVIGATION: Final = (
     Group(
         "Spend",
         (
-            Entry("Requests", "/requests", "request"),
+            Entry("Requests", "/requests", "request", also=("/captures",)),
             Entry("Costs", "/costs", "cost"),
             Entry("Ledger", "/ledger", "ledger"),
         ),
@@ -131,11 +137,13 @@ ACTIONS: Final = (
     Entry("Add a provider", "/providers/new", "plus", "providers.write"),
     Entry("Set a price", "/prices/new", "plus", "prices.write"),
     Entry("The price book", "/prices", "cost", "prices.read"),
+    Entry("Import a price list", "/price-lists/import", "download", "prices.write"),
     Entry("Prices to confirm", "/pending-prices", "approval", "prices.read"),
     Entry("First steps: from a provider to a first request", "/start", "play"),
     Entry("Your account, password and sessions", "/account", "user"),
     Entry("Make an account for somebody", "/users/new", "plus", "users.write"),
     Entry("Book a payment", "/ledger/top-up", "plus", "ledger.write"),
+    Entry("Requests that were kept whole", "/captures", "request", "captures.read"),
     Entry("Adjust a balance", "/ledger/adjust", "ledger", "ledger.write"),
     Entry("Create an agent", "/agents/new", "plus"),
     Entry("Set this month's budget for machines", "/plan", "cost"),

@@ -13,6 +13,8 @@ DONE: Final[Mapping[str, str]] = {
     "email_verified": "Your e-mail address is confirmed.",
     "email_sent": "We sent you a link. Open it within 24 hours to confirm your address.",
     "account_saved": "Your account is saved.",
+    "account_linked": "It is linked. You can sign in with it from now on.",
+    "account_unlinked": "It is unlinked. It does not let you in any more.",
     "password_changed": "Your password is changed, and your other sessions are ended.",
     "session_ended": "The session is ended.",
     "key_deleted": "The key is deleted. Programs that still use it are refused.",
@@ -36,6 +38,9 @@ DONE: Final[Mapping[str, str]] = {
     "price_waits": "The price changes steeply: it holds as soon as a second administrator confirms it.",
     "price_confirmed": "The price is confirmed and written.",
     "price_rejected": "The proposal is rejected; the price stays as it is.",
+    "prices_planted": "The list that ships with this version is planted.",
+    "price_list_taken": "The list is taken over.",
+    "price_list_waits": "The list is taken over. What it changes steeply waits for a second administrator.",
     "price_ended": "The price is ended.",
     "provider_created": "The provider is added. It is tried after all others.",
     "provider_saved": "The provider is saved.",
@@ -49,6 +54,7 @@ DONE: Final[Mapping[str, str]] = {
     # ledger
     "paid_in": "The payment is booked.",
     "adjusted": "The balance is adjusted.",
+    "capture_deleted": "What was kept of the request is deleted.",
     "refunded": "The refund is booked.",
     "limit_set": "What becomes of requests that the balance does not cover is set.",
     "unlimited": "Your account may go below zero now.",
@@ -141,6 +147,8 @@ DONE: Final[Mapping[str, str]] = {
     "registry_works": "The registry let us in.",
     "registry_deleted": "The registry is deleted.",
     "orphan_removed": "The container is removed.",
+    "orphan_adopted": "It is a service again. Look over its settings, and make its routes and links anew.",
+    "links_saved": "The links are saved. Its next release is told of them.",
     "proxy_reloaded": "nginx was told anew.",
     "lockdown_begun": "Projects are locked down.",
     "lockdown_lifted": "The lockdown is lifted.",
@@ -181,6 +189,7 @@ _REFUSED: Final[Mapping[str, type[Refusal]]] = {
     kind.code: kind
     for kind in (
         errors.SignInFailed,
+        errors.AccountTaken,
         errors.EmailNotLinked,
         errors.RegistrationClosed,
         errors.AccountDisabled,

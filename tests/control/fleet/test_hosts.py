@@ -259,12 +259,48 @@ async def test_hosts_are_found_by_pool_status_window_and_a_part_of_their_name(ho
     assert ["b_1"] == await found(pool="research")
     assert ["a-1"] == await found(status="suspended")
     assert ["a-2"] == await found(insecure=True)
+    assert ["a-2"] == await found(window_open=True)
+    granted(await root.delete("/api/fleet/hosts/a-2/window"))
+    assert [] == await found(window_open=True)
     assert ["a-2", "a-1"] == await found(name="A-")
     assert ["b_1"] == await found(name="_")
     assert [] == await found(name="%")
     first = granted(await root.get("/api/fleet/hosts", params={"limit": 2}))
     rest = granted(await root.get("/api/fleet/hosts", params={"limit": 2, "cursor": first["next_cursor"]}))
     assert ["a-1"] == [host["fqdn"] for host in rest["items"]]
+
+
+async def test_hosts_that_were_not_heard_of_for_a_week_are_found(house: RunningHouse, root: Client):
+    for fqdn, days in (("a-1", 8), ("a-2", 6)):
+        host = await enrol(root, house, fqdn)
+        await stored(house, host.id, last_seen_at=utc_now() - dt.timedelta(days=days))
+    await enrol(root, house, "a-3")
+
+    silent = granted(await root.get("/api/fleet/hosts", params={"silent": True}))
+
+    assert ["a-1"] == [host["fqdn"] for host in silent["items"]]
+
+
+async def test_hosts_behind_the_credential_of_their_pool_are_found(house_everywhere: RunningHouse):
+    house, root = house_everywhere, await house_everywhere.make_root()
+    for day in (1, 2):
+        auth = {"OPENAI_API_KEY": "sk-live-4f9a8b7c6d5e4f3a2b1c", "last_refresh": f"2026-11-0{day}T10:00:00Z"}
+        granted(await root.post("/api/fleet/credentials/default", json={"auth": auth}))
+    async with house.house.database.read() as tx:
+        payloads = (await tx.execute(select(auth_payloads).order_by(auth_payloads.c.id))).all()
+    older, newest = payloads
+    digests = {"current": newest.sha256, "as-served": "f" * 64, "behind": older.sha256, "without": None}
+    for fqdn, digest in digests.items():
+        host = await enrol(root, house, fqdn)
+        await stored(house, host.id, auth_digest=digest)
+        if fqdn == "as-served":
+            served = {"host_id": host.id, "payload_id": newest.id, "seen_digest": digest, "seen_at": utc_now()}
+            async with house.house.database.write() as tx:
+                await tx.execute(insert(host_auth_states).values(**served))
+
+    found = granted(await root.get("/api/fleet/hosts", params={"behind": True}))
+
+    assert ["behind"] == [host["fqdn"] for host in found["items"]]
 
 
 async def test_a_window_lasts_longer_each_time_it_is_opened_and_a_secure_host_has_none(

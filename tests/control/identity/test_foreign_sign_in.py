@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 import httpx2
 import pytest
+from dashboard.surfer import Page, Surfer
 from fakes import github, oidc
 from fakes.person import Person
 from sqlalchemy import select, update
@@ -532,3 +533,112 @@ async def test_a_lifetime_that_is_none_does_not_keep_anybody_out(
     both["corp"].more = {"expires_in": lifetime}
 
     await signed_in(house.visitor(), "corp")
+
+
+async def set_out(surfer: Surfer, name: str) -> str:
+    """To link an account; where the browser is sent to by the page in between."""
+    page = Page(await surfer.submit(f"/account/sign-ins/{name}"))
+    return next(link["href"] for link in page.all("a") if link.text.startswith("Go on to"))
+
+
+async def linked(surfer: Surfer, name: str) -> str:
+    """Where linking ends."""
+    answer = await surfer.get(await at_provider(await set_out(surfer, name)))
+    assert 303 == answer.status_code, answer.text
+    return answer.headers["location"]
+
+
+async def accounts_of(client: Client) -> list[dict[str, Any]]:
+    return granted(await client.get("/api/me/accounts"))["items"]
+
+
+def session_of(surfer: Surfer) -> str:
+    return next(value for key, value in surfer.cookies.items() if key.endswith("monoize_session"))
+
+
+async def test_an_account_is_linked_by_who_is_signed_in_whatever_its_address(
+    house: RunningHouse, name: str, provider: Provider
+):
+    root = await Surfer(house.app).sign_in()
+    provider.person = Person(email="somebody.else@example.com")
+    before = await last_seq(house.house.database)
+
+    assert "/account?done=account_linked" == await linked(root, name)
+    assert "/account?done=account_linked" == await linked(root, name), "it is theirs already"
+
+    assert [name] == [account["provider"] for account in await accounts_of(root)]
+    told = await logs_after(house.house.database, before)
+    assert ["user.link_account"] == [row.action for row in told]
+    assert "root" == (await signed_in(house.visitor(), name))["username"]
+
+
+async def test_an_account_of_somebody_else_is_not_linked(house: RunningHouse, name: str, provider: Provider):
+    await signed_in(house.visitor(), name)
+    root = await Surfer(house.app).sign_in()
+
+    assert "/account?refused=account_taken" == await linked(root, name)
+
+    assert [] == await accounts_of(root)
+    assert "Somebody else signs in with this account" in (await root.get("/account?refused=account_taken")).text
+
+
+async def test_a_link_is_made_in_the_session_that_set_out_and_once(
+    house: RunningHouse, name: str, provider: Provider
+):
+    root, other = await Surfer(house.app).sign_in(), await Surfer(house.app).sign_in()
+    back = await at_provider(await set_out(root, name))
+    handshake = f"{HANDSHAKE_COOKIE}={root.cookies[HANDSHAKE_COOKIE]}"
+
+    for cookies in (f"{handshake}; monoize_session={session_of(other)}", handshake):
+        answer = await house.visitor().get(back, headers={"cookie": cookies})
+        assert answer.headers["location"].startswith("/account?refused="), cookies
+        assert not [each for each in answer.headers.get_list("set-cookie") if "session=" in each]
+    assert [] == await accounts_of(root)
+
+    cookies = f"{handshake}; monoize_session={session_of(root)}"
+    first = await house.visitor().get(back, headers={"cookie": cookies})
+    assert "/account?done=account_linked" == first.headers["location"]
+    (account,) = await accounts_of(root)
+    granted(await root.delete(f"/api/me/accounts/{account['id']}", headers=OUR_PAGE))
+    again = await house.visitor().get(back, headers={"cookie": cookies})
+    assert "/account?refused=sign_in_failed" == again.headers["location"]
+    assert [] == await accounts_of(root)
+
+
+async def test_nobody_is_made_to_set_out_by_another_site(house: RunningHouse, name: str, provider: Provider):
+    root = await Surfer(house.app).sign_in()
+
+    for headers in ({"origin": "https://evil.example"}, {}):
+        assert 403 == (await root.post(f"/account/sign-ins/{name}", headers=headers)).status_code
+    assert 405 == (await root.get(f"/account/sign-ins/{name}")).status_code
+    assert HANDSHAKE_COOKIE not in root.cookies
+
+
+async def test_the_last_way_in_stays_and_others_are_taken_away(house: RunningHouse, both: dict[str, Provider]):
+    visitor = Surfer(house.app)
+    await signed_in(visitor, "corp")
+    (account,) = await accounts_of(visitor)
+
+    answer = await visitor.delete(f"/api/me/accounts/{account['id']}", headers=OUR_PAGE)
+    assert (409, "last_way_in") == refusal(answer)
+    page = await visitor.submit(f"/account/sign-ins/{account['id']}/unlink")
+    assert (409, True) == (page.status_code, "nobody could sign in" in page.text)
+
+    both["github"].person = Person(subject="2002")
+    assert "/account?done=account_linked" == await linked(visitor, "github")
+    answer = await visitor.submit(f"/account/sign-ins/{account['id']}/unlink")
+    assert "/account?done=account_unlinked" == answer.headers["location"]
+    assert ["github"] == [each["provider"] for each in await accounts_of(visitor)]
+
+
+async def test_an_account_of_another_user_is_not_there(house: RunningHouse, name: str, provider: Provider):
+    visitor = Surfer(house.app)
+    await signed_in(visitor, name)
+    (account,) = await accounts_of(visitor)
+    root = await Surfer(house.app).sign_in()
+
+    answer = await root.delete(f"/api/me/accounts/{account['id']}", headers=OUR_PAGE)
+
+    assert (404, "account_not_found") == refusal(answer)
+    assert 404 == (await root.submit(f"/account/sign-ins/{account['id']}/unlink")).status_code
+    assert [account] == await accounts_of(visitor)

@@ -300,6 +300,33 @@ async def test_what_belongs_to_nobody_is_shown_and_left_alone_until_somebody_rem
     assert "No orphans" in (await boss.get("/orphans")).text
 
 
+async def test_a_container_is_adopted_and_a_command_run_beside_it_on_pages(place: Place):
+    web = await place.makes("web", stop_grace_s=1)
+    async with place.house.house.database.write() as tx:
+        await tx.execute(delete(projects).where(projects.c.id == place.project))
+    boss = await Surfer(place.root.app).sign_in()
+
+    adoption = next(a["href"] for a in Page(await boss.get("/orphans")).all("a") if a["href"].endswith("/adopt"))
+    assert "Make it a service again" in (await boss.get(adoption)).text
+    wrong = await boss.submit(adoption, name="No!", project="")
+    assert {"name-error", "project-error"} <= {p.get("id") for p in Page(wrong).all("p")}
+    adopted = await boss.submit(adoption, name="web", project="shop")
+    assert f"/services/{web}?done=orphan_adopted" == adopted.headers["location"]
+    assert 200 == (await boss.get(adopted.headers["location"])).status_code
+
+    address = f"/services/{web}/exec"
+    ran = await boss.submit(address, command="sh -c 'echo \"<b>out\"; echo err >&2; exit 3'", timeout_s="20")
+    assert ("<b>out" in ran.text, True) == (False, "ended with code 3" in ran.text)
+    assert {"<b>out", "err"} == set(Page(ran).one("pre").text.split())
+    late = await boss.submit(address, command="sleep 30", timeout_s="1")
+    assert "did not end in its time" in late.text
+    missing = await boss.submit(address, command="no-such-program", timeout_s="20")
+    assert 200 == missing.status_code and "ended with code 0" not in missing.text
+    async with place.house.house.database.read() as tx:
+        told = list((await tx.execute(select(logs.c.details).where(logs.c.action == "service.exec"))).scalars())
+    assert 3 == len(told) and not any("out" in each for each in told)
+
+
 async def test_what_lost_its_rows_is_adopted_as_it_runs_with_its_volumes_and_can_be_deployed_again(place: Place):
     fields: dict[str, Any] = {
         "command": ["httpd", "-f", "-p", "80", "-h", "/www"],

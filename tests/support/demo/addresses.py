@@ -20,7 +20,7 @@ from monoize.control.governance.tables import (
 )
 from monoize.control.identity.tables import api_keys, tenants, tokens, users
 from monoize.control.ledger.tables import billing_ledger, request_logs
-from monoize.control.mcp.tables import mcp_services, mcp_tools
+from monoize.control.mcp.tables import mcp_tools
 from monoize.control.projects.tables import (
     builds,
     certificates,
@@ -34,7 +34,7 @@ from monoize.control.projects.tables import (
     services,
 )
 from monoize.infra.db import Tx
-from support.demo.each import OWN_KEY
+from support.demo.each import CAPTURED, OWN_KEY
 from support.endpoints import pages
 
 FOR_STRANGERS: Final = frozenset({"/login", "/register", "/setup", "/verify-email"})
@@ -42,6 +42,7 @@ FOR_STRANGERS: Final = frozenset({"/login", "/register", "/setup", "/verify-emai
 PARTS: Final = frozenset(
     {
         "/search/results",
+        "/orphans/{container_id}/adopt",
         "/orphans/{container_id}/remove",
         "/backups/{backup}/file",
         "/backups/{backup}/restore",
@@ -68,9 +69,6 @@ _FIRST: Final[Mapping[str, Column[Any]]] = {
     "bucket_id": object_buckets.c.id,
     "note_id": human_context.c.id,
     "tool_id": mcp_tools.c.id,
-    "/mcp-services/{service_id}": mcp_services.c.id,
-    "/mcp-services/{service_id}/delete": mcp_services.c.id,
-    "/mcp-services/{service_id}/edit": mcp_services.c.id,
     "host": hosts.c.id,
     "approval_id": approvals.c.id,
     "record_id": agent_ai_sam.c.id,
@@ -91,7 +89,13 @@ _FIRST: Final[Mapping[str, Column[Any]]] = {
     "entry_id": billing_ledger.c.id,
     "request_id": request_logs.c.request_id,
 }
-_SAID: Final = {"name:path": MODEL, "pool": DEFAULT_POOL_ID, "name": "model_policy_json"}
+_SAID: Final = {
+    "name:path": MODEL,
+    "pool": DEFAULT_POOL_ID,
+    "name": "model_policy_json",
+    "/captures/{request_id}": CAPTURED[0],
+    "/captures/{request_id}/delete": CAPTURED[0],
+}
 
 
 def page_routes() -> list[str]:
@@ -114,9 +118,13 @@ async def _address(tx: Tx, route: str) -> str:
 
 
 async def _value(tx: Tx, route: str, name: str) -> str:
+    if route in _SAID:
+        return _SAID[route]
     if name == "channel_id":
         first = select(monoize_providers.c.id).order_by(monoize_providers.c.id).limit(1).scalar_subquery()
         query = select(monoize_channels.c.id).where(monoize_channels.c.provider_id == first)
+    elif name == "service_id" and route.startswith("/mcp-services/"):
+        query = select(mcp_tools.c.service_id).order_by(mcp_tools.c.id)
     elif route == "/keys/{key_id}/delete":
         query = select(api_keys.c.id).where(api_keys.c.name == OWN_KEY)
     elif name == "price_id":

@@ -8,9 +8,11 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+import msgspec
 from sqlalchemy import Table, insert, select
 
 from monoize.base.ids import new_id
+from monoize.contract.captures import SUFFIX, Capture, CapturedAttempt, LeftOut, Message
 from monoize.control.compute.tables import agents, compute_operation_steps, compute_operations, vpses
 from monoize.control.fleet.tables import fleet_alerts, hosts
 from monoize.control.identity.tables import users
@@ -23,9 +25,11 @@ from monoize.control.projects.tables import (
     operation_lines,
     proxy_generations,
     releases,
+    services,
 )
 from monoize.infra.bulk import insert_many
 from monoize.infra.db import Tx
+from monoize.main.gateway import captures_folder
 from support.answers import granted
 from support.house import Client, RunningHouse
 from support.tls import issue
@@ -33,6 +37,7 @@ from support.tls import issue
 PRICES: Final = ((400, "3", "15"), (200, "2.8", "14"), (20, "2.5", "12"))
 """Days ago, and what a million tokens cost from then on: in and out."""
 OWN_KEY: Final = "root's laptop"
+CAPTURED: Final = ("01a1fc11-0000-7000-8000-000000000001", "01a1fc11-0000-7000-8000-000000000002")
 SERVICES: Final = ("web", "api", "worker")
 RELEASES: Final = 3
 LOGIN: Final = {"OPENAI_API_KEY": "sk-live-4f9a8b7c6d5e4f3a2b1c"}
@@ -44,6 +49,7 @@ class Each:
         self._database = house.house.database
 
     async def fill(self) -> None:
+        await self._captures()
         await self._people()
         await self._prices()
         await self._compute()
@@ -62,6 +68,26 @@ class Each:
             await self._post("/api/ledger/top-ups", user_id=person, amount_nano_usd="5000000000", note="invoice 7")
         key = (await self._post("/api/keys", name=OWN_KEY))["key"]["id"]
         granted(await self._root.put(f"/api/ledger/sub-accounts/{key}", json={"enabled": True}))
+
+    async def _captures(self) -> None:
+        folder = captures_folder(self._house.house.settings)
+        folder.mkdir(exist_ok=True)
+        asked = Message(method="POST", address="/v1/messages", headers=[("accept", "*/*")], body='{"model":"m"}')
+        told = Message(status=200, frames=["event: message_start", "data: {}"])
+        attempt = CapturedAttempt(provider_id="p", channel_id="c", upstream_model="m", sent=asked, came=told)
+        for request_id in CAPTURED:
+            capture = Capture(
+                request_id=request_id,
+                at_ms=int(self._now.timestamp() * 1000),
+                user_id=str(self._root.user["id"]),
+                api_key_id="k",
+                protocol="messages",
+                asked=asked,
+                attempts=[attempt],
+                told=told,
+                left_out=LeftOut(frames=3),
+            )
+            (folder / f"{request_id}{SUFFIX}").write_bytes(msgspec.json.encode(capture))
 
     async def _prices(self) -> None:
         for days, input, output in PRICES:
@@ -84,6 +110,14 @@ class Each:
             output_usd_per_mtok="150",
             source_url="https://example.com/prices",
             checked_at=self._now.isoformat(),
+        )
+
+        listed = {"anthropic": {"models": {"claude-opus-5": {"cost": {"input": 5, "output": 25}}}}}
+        await self._post(
+            "/api/prices/imports",
+            format="models_dev",
+            document=json.dumps(listed),
+            source_url="https://models.dev/api.json",
         )
 
     async def _compute(self) -> None:
@@ -186,6 +220,10 @@ class Each:
             for path in ("/", "/v2"):
                 await self._post(f"/api/services/{service}/routes", domain=f"{name}.example.com", path=path)
             await self._released(int(project["id"]), service, name)
+        async with self._database.read() as tx:
+            mine = select(services.c.id).where(services.c.project_id == int(project["id"])).order_by(services.c.id)
+            first, *others = (await tx.execute(mine)).scalars()
+        granted(await self._root.put(f"/api/services/{first}/links", json={"targets": others}))
         gone = await self._post(f"/api/projects/{project['id']}/services", name="old", image="old:1", start=False)
         granted(await self._root.request("DELETE", f"/api/services/{gone['service']['id']}", json={"name": "old"}))
         pair = issue("web.example.com")

@@ -205,6 +205,26 @@ class NoEmailAddress(Invalid):
     code = "email_missing"
 
 
+class NoSuchAccount(NotFound):
+    """There is no such linked sign-in."""
+
+    code = "account_not_found"
+
+
+class AccountTaken(Conflict):
+    """Somebody else signs in with this account already."""
+
+    code = "account_taken"
+    hint = "Sign in with it to see whose it is, and take it away there first."
+
+
+class LastWayIn(Conflict):
+    """Without this nobody could sign in to your account any more."""
+
+    code = "last_way_in"
+    hint = "Set a password first, or link another sign-in."
+
+
 class MailUnavailable(Unavailable):
     """Mail could not be sent."""
 

@@ -137,6 +137,15 @@ class Session:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class ForeignAccount:
+    """By which a user signs in at a provider; `provider` is its name in the settings."""
+
+    id: str
+    provider: str
+    created_at: dt.datetime
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class ApiKey:
     id: str
     user_id: str

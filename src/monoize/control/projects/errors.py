@@ -188,6 +188,13 @@ class LinkNotAllowed(Invalid):
     code = "link_not_allowed"
 
 
+class TooManyLinks(Conflict):
+    """This service is told of as many others as one may be."""
+
+    code = "too_many_links"
+    hint = "Take links away that it does not need any more."
+
+
 class CrashLooping(Conflict):
     """This service was stopped because it kept crashing."""
 

@@ -74,7 +74,7 @@ async def import_prices(body: PriceImport, mutation: Annotated[Mutation, mutates
     listed = wanted.read()
 
     async def taken_over(change: Change) -> ImportReport:
-        return _report(await imports.take_over(change, wanted, listed))
+        return report_of(await imports.take_over(change, wanted, listed))
 
     return await mutation.run(taken_over)
 
@@ -87,7 +87,7 @@ async def preview_import(
     wanted = body.wanted()
     listed = wanted.read()
     async with house.database.read() as tx:
-        return _report(await imports.preview(tx, wanted, listed))
+        return report_of(await imports.preview(tx, wanted, listed))
 
 
 @router.post("/seed", response_model=Planted)
@@ -96,7 +96,7 @@ async def plant_seed(mutation: Annotated[Mutation, mutates("prices.write")]) -> 
     return await mutation.run(seed.plant)
 
 
-def _report(imported: Imported) -> ImportReport:
+def report_of(imported: Imported) -> ImportReport:
     counts = imported.counts
     return ImportReport(
         added=counts["added"],

@@ -119,5 +119,6 @@ class PriceFilter:
     provider: str | None = None
     model_key: str | None = None
     kind: Kind | None = None
+    variant: str | None = None
     book: Book | None = None
     holding_at_s: int | None = None

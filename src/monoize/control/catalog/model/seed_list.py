@@ -1,8 +1,10 @@
 """The price list that ships with the product, read from `seed_prices.toml`. A mistake in it raises ValueError."""
 
+import dataclasses
 import datetime as dt
 import functools
 import tomllib
+from collections import Counter
 from collections.abc import Mapping
 from importlib import resources
 from typing import Any, Final
@@ -19,6 +21,25 @@ _PACKAGE: Final = "monoize.control.catalog"
 @functools.cache
 def _content() -> Mapping[str, Any]:
     return tomllib.loads(resources.files(_PACKAGE).joinpath(FILE).read_text("utf-8"))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ShippedSource:
+    """A page of a provider that prices of the list were gathered from, and when."""
+
+    provider: str
+    url: str
+    checked: dt.date
+    prices: int
+
+
+def shipped_sources() -> list[ShippedSource]:
+    content = _content()
+    counted = Counter(row["source"] for row in content["prices"])
+    return [
+        ShippedSource(source["provider"], source["url"], source["checked"], counted[name])
+        for name, source in content["sources"].items()
+    ]
 
 
 def seed_list() -> list[Proposal]:

@@ -123,6 +123,7 @@ async def page(tx: Tx, window: Window, wanted: PriceFilter) -> Sequence[PriceRec
         (_columns.provider, wanted.provider),
         (_columns.model_key, wanted.model_key),
         (_columns.kind, wanted.kind),
+        (_columns.variant, wanted.variant),
         (_columns.pricing_source, wanted.book),
     ):
         if value is not None:

@@ -23,6 +23,10 @@ class HostFilter:
     status: HostStatus | None = None
     name: str | None = None
     insecure: bool | None = None
+    silent_since: dt.datetime | None = None
+    window_open_at: dt.datetime | None = None
+    behind: bool = False
+    """Those that hold another credential than the canonical one of their pool."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -33,7 +37,15 @@ class HostUsers:
 async def list_hosts(tx: Tx, window: Window, wanted: HostFilter) -> Page[Host]:
     pool_id = (await pools.find(tx, wanted.pool)).id if wanted.pool is not None else None
     found = await hosts.page(
-        tx, window, pool_id=pool_id, status=wanted.status, name=wanted.name, insecure=wanted.insecure
+        tx,
+        window,
+        pool_id=pool_id,
+        status=wanted.status,
+        name=wanted.name,
+        insecure=wanted.insecure,
+        silent_since=wanted.silent_since,
+        window_open_at=wanted.window_open_at,
+        behind=await payloads.canonical_ids(tx) if wanted.behind else None,
     )
     return window.page(found, lambda host: host.id)
 

@@ -27,6 +27,7 @@ from monoize.control.fleet.api.wire import (
     Targets,
     WindowMinutes,
 )
+from monoize.control.fleet.model.alerts import STALE_AFTER
 from monoize.control.fleet.model.hosts import Host, HostStatus
 from monoize.control.fleet.model.installs import installer_base
 from monoize.control.identity.services import public_address
@@ -85,9 +86,22 @@ async def list_hosts(
     status: HostStatus | None = None,
     name: Annotated[str | None, Query(max_length=253, description="Only those with this in their name.")] = None,
     insecure: Annotated[bool | None, Query(description="Only those that need a window, or none that does.")] = None,
+    silent: Annotated[bool, Query(description="Only those that were not heard of for a week.")] = False,
+    window_open: Annotated[bool, Query(description="Only insecure ones that may call now.")] = False,
+    behind: Annotated[bool, Query(description="Only those with another credential than their pool's.")] = False,
 ) -> Page[Host]:
+    now = utc_now()
+    wanted = HostFilter(
+        pool,
+        status,
+        name,
+        insecure,
+        silent_since=now - STALE_AFTER if silent else None,
+        window_open_at=now if window_open else None,
+        behind=behind,
+    )
     async with house.database.read() as tx:
-        return await hosts.list_hosts(tx, window, HostFilter(pool, status, name, insecure))
+        return await hosts.list_hosts(tx, window, wanted)
 
 
 @router.post("", status_code=201, response_model=Enrolled)

@@ -4,19 +4,35 @@ import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Row, Select, bindparam, delete, exc, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    bindparam,
+    delete,
+    exc,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 
 from monoize.control.edge.wire import Window
 from monoize.control.fleet.errors import NoSuchHost
 from monoize.control.fleet.model.hosts import Host, Sighting
 from monoize.control.fleet.model.pools import DEFAULT_POOL_ID, Pool
 from monoize.control.fleet.store.pools import pool_of
-from monoize.control.fleet.tables import fleet_pools, host_auth_digests, host_auth_states, hosts
+from monoize.control.fleet.tables import auth_payloads, fleet_pools, host_auth_digests, host_auth_states, hosts
+from monoize.infra.bulk import is_one_of
 from monoize.infra.db import Tx, violated
 from monoize.infra.matching import contains
 
 _columns = hosts.c
 _OF_POOL: Final = "of_pool_"
+_heard: Final = func.coalesce(_columns.last_seen_at, _columns.created_at)
 _with_pool: Final = select(hosts, *(column.label(_OF_POOL + column.name) for column in fleet_pools.c)).join_from(
     hosts, fleet_pools
 )
@@ -99,8 +115,18 @@ async def digest_of(tx: Tx, id: int) -> str:
 
 
 async def page(
-    tx: Tx, window: Window, *, pool_id: str | None, status: str | None, name: str | None, insecure: bool | None
+    tx: Tx,
+    window: Window,
+    *,
+    pool_id: str | None,
+    status: str | None,
+    name: str | None,
+    insecure: bool | None,
+    silent_since: dt.datetime | None,
+    window_open_at: dt.datetime | None,
+    behind: Collection[int] | None,
 ) -> Sequence[Host]:
+    """`behind` are the ids of canonical payloads; shown are those that hold something else."""
     query = select(hosts).order_by(_columns.id.desc()).limit(window.limit + 1)
     if window.after:
         query = query.where(_columns.id < int(window.after))
@@ -112,7 +138,32 @@ async def page(
         query = query.where(contains(_columns.fqdn, name))
     if insecure is not None:
         query = query.where(_columns.secure.is_(not insecure))
+    if silent_since is not None:
+        query = query.where(_heard < silent_since)
+    if window_open_at is not None:
+        query = query.where(_columns.secure.is_(False), _columns.insecure_enabled_until >= window_open_at)
+    if behind is not None:
+        query = query.where(_is_behind(tx, behind))
     return [host_of(row) for row in await tx.execute(query)]
+
+
+def _is_behind(tx: Tx, canonical: Collection[int]) -> ColumnElement[bool]:
+    payload, served = auth_payloads.c, host_auth_states.c
+    as_served = exists().where(
+        served.host_id == _columns.id,
+        served.payload_id == payload.id,
+        served.seen_digest == _columns.auth_digest,
+    )
+    return (
+        exists()
+        .where(
+            payload.pool_id == func.coalesce(_columns.pool_id, literal(DEFAULT_POOL_ID, _columns.pool_id.type)),
+            is_one_of(tx, payload.id, canonical),
+            payload.sha256 != _columns.auth_digest,
+            ~as_served.correlate(hosts, auth_payloads),
+        )
+        .correlate(hosts)
+    )
 
 
 async def seen(tx: Tx, id: int, at: dt.datetime, values: Mapping[str, Any]) -> None:
@@ -159,9 +210,8 @@ async def any_seen_since(tx: Tx, pool_id: str, since: dt.datetime) -> bool:
 
 async def silent_since(tx: Tx, before: dt.datetime, *, most: int) -> Sequence[Host]:
     """Those that are let in and were not heard of since, the longest silent first."""
-    heard = func.coalesce(_columns.last_seen_at, _columns.created_at)
     query = (
-        select(hosts).where(_columns.status == "active", heard < before).order_by(heard, _columns.id).limit(most)
+        select(hosts).where(_columns.status == "active", _heard < before).order_by(_heard, _columns.id).limit(most)
     )
     return [host_of(row) for row in await tx.execute(query)]
 

@@ -11,7 +11,7 @@ from monoize.control.edge.wire import Window
 from monoize.control.fleet.errors import NoSuchPayload
 from monoize.control.fleet.model.payloads import Origin, Payload
 from monoize.control.fleet.model.pools import pointer_of
-from monoize.control.fleet.tables import auth_entries, auth_payloads, host_auth_states, hosts
+from monoize.control.fleet.tables import auth_entries, auth_payloads, fleet_pools, host_auth_states, hosts
 from monoize.control.identity.store import versions
 from monoize.infra.bulk import insert_many
 from monoize.infra.db import Tx
@@ -62,6 +62,12 @@ async def canonical(tx: Tx, pool_id: str, *, lock: bool = False) -> Sealed | Non
     if row.id is None:
         raise NoSuchPayload
     return Sealed(_payload(row), row.body)
+
+
+async def canonical_ids(tx: Tx) -> Sequence[int]:
+    """Of the payloads that pointers of pools lead to."""
+    names = {pointer_of(id) for id in (await tx.execute(select(fleet_pools.c.id))).scalars()}
+    return [int(row.version) for row in (await versions.rows(tx, names)).values() if row.version]
 
 
 async def point(tx: Tx, pool_id: str, payload_id: int) -> None:

@@ -15,12 +15,12 @@ from monoize.control.edge.routers import Router
 from monoize.control.edge.windows import uuid_window
 from monoize.control.edge.wire import Page, Uuid, Window, Wire
 from monoize.control.identity import model
-from monoize.control.identity.actions import keys, sign_in, users
+from monoize.control.identity.actions import foreign_accounts, keys, sign_in, users
 from monoize.control.identity.api.entrance import bound_attempts
 from monoize.control.identity.api.here import IdentityHere
 from monoize.control.identity.api.wire import Email, Password, PersonName
 from monoize.control.identity.errors import MailUnavailable, WrongPassword
-from monoize.control.identity.model import ApiKey, Session, User
+from monoize.control.identity.model import ApiKey, ForeignAccount, Session, User
 from monoize.control.identity.services import Identity, public_address
 
 router = Router(prefix="/me", tags=["me"])
@@ -115,6 +115,29 @@ async def list_sessions(
 async def end_session(session_id: Uuid, mutation: Annotated[Mutation, mutates("self")]) -> Response:
     user_id = _own_user_id(mutation.call)
     return await mutation.run(lambda change: users.end_session(change, user_id, session_id))
+
+
+@router.get("/accounts")
+async def list_accounts(
+    house: HouseHere,
+    window: Annotated[Window, Depends(uuid_window)],
+    call: Annotated[Call, requires("self")],
+) -> Page[ForeignAccount]:
+    """The accounts at sign-in providers by which one signs in."""
+    user_id = _own_user_id(call)
+    async with house.database.read() as tx:
+        return await foreign_accounts.list_accounts(tx, user_id, window)
+
+
+@router.delete("/accounts/{account_id}", status_code=204)
+async def unlink_account(
+    account_id: Uuid, identity: IdentityHere, mutation: Annotated[Mutation, mutates("self")]
+) -> Response:
+    """Not the last way to sign in."""
+    user_id = _own_user_id(mutation.call)
+    return await mutation.run(
+        lambda change: foreign_accounts.unlink(change, user_id, account_id, providers=identity.providers.keys())
+    )
 
 
 @router.post("/email-verification", status_code=204)

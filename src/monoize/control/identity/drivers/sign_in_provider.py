@@ -25,12 +25,16 @@ class ForeignIdentity:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Handshake:
-    """What we remember between sending a browser away and its return."""
+    """What we remember between sending a browser away and its return.
+
+    `session_id` is that of somebody who is signed in, and wants to link the account.
+    """
 
     state: str
     verifier: str
     nonce: str
     redirect_uri: str
+    session_id: str | None = None
 
 
 class SignInProvider(Protocol):

@@ -12,6 +12,11 @@ from monoize.infra.db import Tx
 FIRST_ACCOUNT = "first-account"
 
 
+def account_purpose(session_id: str, provider: str) -> str:
+    """Of the state with which somebody who is signed in sets out to link an account elsewhere."""
+    return f"account:{session_id}:{provider}"
+
+
 def email_purpose(user_id: str, email: str) -> str:
     """A link verifies one address of one user: changing the address makes it worthless."""
     return f"email:{user_id}:{fingerprint(email)[:32]}"

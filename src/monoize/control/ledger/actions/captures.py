@@ -26,6 +26,10 @@ async def read(files: CaptureFiles, request_id: str) -> bytes:
     return content
 
 
+async def is_kept(files: CaptureFiles, request_id: str) -> bool:
+    return await files.is_there(request_id)
+
+
 async def record_deletion(change: Change, files: CaptureFiles, request_id: str) -> None:
     """The file itself goes once this is durable: what was deleted is in the audit log, whatever happens."""
     if not await files.is_there(request_id):

@@ -30,6 +30,9 @@ class CaptureFiles:
         return await asyncio.to_thread(self.content, request_id)
 
     async def is_there(self, request_id: str) -> bool:
+        """Also asked of requests whose ids are no names of ours: those are in no file."""
+        if not _NAME.fullmatch(f"{request_id}{SUFFIX}"):
+            return False
         return await asyncio.to_thread(self._path(request_id).exists)
 
     async def remove(self, request_id: str) -> None:

@@ -2,9 +2,10 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
-from monoize.control.projects.errors import LinkNotAllowed, NoSuchService
+from monoize.control.edge.wire import Page, Window
+from monoize.control.projects.errors import LinkNotAllowed, NoSuchService, TooManyLinks
 from monoize.control.projects.model.instances import slug
-from monoize.control.projects.model.services import Service
+from monoize.control.projects.model.services import LINKS_MOST, Service
 from monoize.control.projects.store import services
 from monoize.infra.audit_log import Change
 from monoize.infra.db import Tx
@@ -25,6 +26,30 @@ async def link_env(tx: Tx, service_id: int) -> Mapping[str, str]:
 async def list_links(tx: Tx, service_id: int) -> Sequence[Service]:
     await services.get(tx, service_id)
     return await services.links(tx, service_id)
+
+
+async def page_of_links(tx: Tx, service_id: int, window: Window) -> Page[Service]:
+    """Those that it is told of, the one that was made last first."""
+    await services.get(tx, service_id)
+    return window.page(await services.links_page(tx, service_id, window), lambda service: service.id)
+
+
+async def add_link(change: Change, service_id: int, target_name: str) -> None:
+    """To another service of its project, by name."""
+    service = await services.get(change.tx, service_id, lock=True)
+    before = {target.id for target in await services.links(change.tx, service_id)}
+    found = await services.page(change.tx, Window(1, None), project_id=service.project_id, name=target_name)
+    if not found or found[0].id == service_id:
+        raise LinkNotAllowed(target=target_name)
+    if len(before | {found[0].id}) > LINKS_MOST:
+        raise TooManyLinks
+    await put_links(change, service_id, before | {found[0].id})
+
+
+async def remove_link(change: Change, service_id: int, target_id: int) -> None:
+    await services.get(change.tx, service_id, lock=True)
+    before = {target.id for target in await services.links(change.tx, service_id)}
+    await put_links(change, service_id, before - {target_id})
 
 
 async def put_links(change: Change, service_id: int, targets: Collection[int]) -> Sequence[Service]:

@@ -21,7 +21,7 @@ from monoize.control.projects.model.adoption import Labelled
 from monoize.control.projects.model.config import ServiceConfig
 from monoize.control.projects.model.instances import LOOPBACK, ImageFacts, Instance
 from monoize.control.projects.model.releases import env_place
-from monoize.control.projects.model.services import Service
+from monoize.control.projects.model.services import Project, Service
 from monoize.control.projects.store import ids, projects, releases, routes, services
 from monoize.control.projects.store import ports as port_store
 from monoize.control.projects.store import secrets as secret_store
@@ -81,6 +81,11 @@ async def find_adoptable(house: House, engine: Engine, container_id: str) -> Ado
     volumes = engine.ours.volume(found.project_id, found.service_id, "")
     config = adoption.config_told(container, image, named, found, volumes)
     return Adoptable(found, facts, config, adoption.env_told(container, image))
+
+
+async def project_of(tx: Tx, found: Adoptable) -> Project | None:
+    """The project that it was of, if that is still there."""
+    return await projects.find(tx, found.labelled.project_id)
 
 
 async def adopt(change: Change, seal: Seal, found: Adoptable, *, name: str, project: str) -> Service:

@@ -17,6 +17,7 @@ from monoize.control.projects.errors import NoSuchReplica, NotRunning
 from monoize.control.projects.model.instances import Instance
 from monoize.control.projects.model.readings import Reading, reading_of
 from monoize.control.projects.store import services
+from monoize.infra.audit_log import Change
 from monoize.infra.db import Database
 from monoize.infra.docker import DockerError, NotThere
 from monoize.infra.docker_streams import Line
@@ -160,6 +161,11 @@ async def follow_readings(engine: Engine, instances: Sequence[Instance], tell: T
     async with asyncio.TaskGroup() as together:
         for one in instances:
             together.create_task(_measure(engine, one, tell))
+
+
+def tell_command(change: Change, service_id: int, instance: Instance, argv: Sequence[str]) -> None:
+    """Before it is run. Its words may hold secrets: which program it was is enough to know."""
+    change.record("service.exec", "service", service_id, program=argv[0][:200], replica=instance.replica)
 
 
 async def run_command(engine: Engine, instance: Instance, argv: Sequence[str], within_s: float, tell: Tell) -> None:

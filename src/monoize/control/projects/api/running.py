@@ -146,10 +146,7 @@ async def run_command(
         instance = await running.one_that_runs(mutation.house.database, engine, service_id, body.replica)
 
     async with mutation.house.audit_log.change(mutation.call) as change:
-        # Its words may hold secrets: which program it was is enough to know.
-        change.record(
-            "service.exec", "service", service_id, program=body.command[0][:200], replica=instance.replica
-        )
+        running.tell_command(change, service_id, instance, body.command)
 
     async def listen(tell: Tell) -> None:
         await running.run_command(engine, instance, body.command, body.timeout_s, tell)

@@ -146,6 +146,18 @@ async def links(tx: Tx, id: int) -> Sequence[Service]:
     return [service_of(row) for row in await tx.execute(query)]
 
 
+async def links_page(tx: Tx, id: int, window: Window) -> Sequence[Service]:
+    query = (
+        _with_project.join(service_links, service_links.c.target_id == _columns.id)
+        .where(service_links.c.service_id == id)
+        .order_by(_columns.id.desc())
+        .limit(window.limit + 1)
+    )
+    if window.after:
+        query = query.where(_columns.id < int(window.after))
+    return [service_of(row) for row in await tx.execute(query)]
+
+
 async def put_links(tx: Tx, id: int, targets: Collection[int]) -> None:
     await tx.execute(delete(service_links).where(service_links.c.service_id == id))
     if targets:

@@ -1,7 +1,7 @@
 """/prices: the price book, row by row; administrators set, correct and end prices."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any, Final, get_args
 
 from fastapi import Depends, Query
@@ -25,7 +25,6 @@ from monoize.dashboard.page import page_router
 from monoize.dashboard.price_history import history_chart
 from monoize.dashboard.render import next_address, render, see_other
 from monoize.dashboard.session import Person, permitted
-from monoize.infra.db import Tx
 
 router = page_router()
 
@@ -61,6 +60,7 @@ RATES: Final[Mapping[str, tuple[str, str]]] = {
     "input_neurons_per_mtok": ("Neurons of input", "per million tokens"),
     "output_neurons_per_mtok": ("Neurons of output", "per million tokens"),
 }
+_DRAWN: Final = Window(PAGE_MOST, None)
 _DECIMAL: Final = "Use digits such as 3 or 0.25."
 _EXPECTED: Final[Mapping[str, str]] = {
     **dict.fromkeys(RATES, _DECIMAL),
@@ -120,19 +120,27 @@ async def set_price(request: Request, house: HouseHere, person: Writer) -> Respo
 
 
 @router.get("/prices/{price_id}")
-async def show_one(price_id: Uuid, request: Request, house: HouseHere, person: Reader) -> Response:
+async def show_one(
+    price_id: Uuid,
+    request: Request,
+    house: HouseHere,
+    person: Reader,
+    window: Annotated[Window, Depends(uuid_window)],
+) -> Response:
     async with house.database.read() as tx:
         record = await prices.get_price(tx, price_id)
-        rows = await _same(tx, record)
+        page = await prices.list_prices(tx, window, _same(record))
+        drawn = (await prices.list_prices(tx, _DRAWN, _same(record))).items
     now = utc_now()
     return render(
         request,
         "catalog/price.html",
         price=price_shown(record),
         rates=_rates(price_shown(record)),
-        history=[price_shown(row) for row in rows],
-        corrected={row.supersedes_id for row in rows},
-        chart=history_chart(rows, now),
+        history=[price_shown(row) for row in page.items],
+        corrected={row.supersedes_id for row in (*drawn, *page.items)},
+        chart=history_chart(drawn, now),
+        next_address=next_address(request, f"/prices/{price_id}", page),
         kinds=KINDS,
         books=BOOKS,
         now=now,
@@ -193,12 +201,16 @@ def _wanted(asked: Form) -> PriceFilter:
     )
 
 
-async def _same(tx: Tx, record: PriceRecord) -> Sequence[PriceRecord]:
+def _same(record: PriceRecord) -> PriceFilter:
     """All that was, is and will be the price for the same."""
     key = record.key
-    wanted = PriceFilter(provider=key.provider, model_key=key.model_key, kind=key.kind, book=key.pricing_source)
-    page = await prices.list_prices(tx, Window(PAGE_MOST, None), wanted)
-    return [row for row in page.items if row.price.variant == key.variant]
+    return PriceFilter(
+        provider=key.provider,
+        model_key=key.model_key,
+        kind=key.kind,
+        variant=key.variant,
+        book=key.pricing_source,
+    )
 
 
 def _rates(price: PriceShown) -> list[tuple[str, str]]:

@@ -1,8 +1,9 @@
 """/hosts: enrolled computers; let in, held up, looked at and forgotten."""
 
+import dataclasses
 import datetime as dt
 from collections.abc import Mapping
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import Depends, Query
 from starlette.requests import Request
@@ -20,6 +21,7 @@ from monoize.control.fleet.actions.hosts import HostFilter
 from monoize.control.fleet.api.here import FleetHere
 from monoize.control.fleet.api.hosts import HostEnrol, HostUpdate, WindowOpen
 from monoize.control.fleet.api.wire import HostRef
+from monoize.control.fleet.model.alerts import STALE_AFTER
 from monoize.control.fleet.model.hosts import Host, HostStatus
 from monoize.control.fleet.model.usage_overview import Whose
 from monoize.control.fleet.model.versions import wanted_version
@@ -37,6 +39,7 @@ from monoize.infra.db import Tx
 
 router = page_router()
 
+Trait = Literal["", "behind", "silent", "open", "insecure"]
 _POOLS: Final = Window(200, None)
 _DAY: Final = dt.timedelta(days=1)
 _LISTS: Final = ("tags", "allowed_targets")
@@ -50,6 +53,13 @@ _EXPECTED: Final[Mapping[str, str]] = {
     "model_override": "Use the name of a model.",
     "reasoning_effort_override": "Use a word such as high.",
     "minutes": "Use minutes, 480 at most.",
+}
+_TRAITS: Final[Mapping[Trait, str]] = {
+    "": "Any",
+    "behind": "Behind its pool's credential",
+    "silent": "Silent for a week",
+    "open": "Insecure, window open",
+    "insecure": "Insecure",
 }
 _PINS: Final = ("client_version_override", "model_override", "reasoning_effort_override")
 
@@ -66,9 +76,12 @@ async def show(
     name: Name = "",
     status: Annotated[HostStatus | None, Query()] = None,
     pool: Annotated[str, Query(max_length=64, pattern=r"^[a-z0-9._-]*$")] = "",
+    trait: Trait = "",
 ) -> Response:
     published = await fleet.published.current()
-    wanted = HostFilter(pool or None, status, name.strip() or None)
+    wanted = dataclasses.replace(
+        _traits(utc_now())[trait], pool=pool or None, status=status, name=name.strip() or None
+    )
     async with house.database.read() as tx:
         page = await hosts.list_hosts(tx, window, wanted)
         in_step = await hosts.in_step(tx, page.items)
@@ -89,7 +102,8 @@ async def show(
         host_said=host_said,
         now=utc_now(),
         published=published,
-        filter=Form({"name": name, "status": status or "", "pool": pool}),
+        filter=Form({"name": name, "status": status or "", "pool": pool, "trait": trait}),
+        traits=list(_TRAITS.items()),
         filtered=wanted != HostFilter(),
         next_address=next_address(request, HOSTS, page),
     )
@@ -216,6 +230,16 @@ def _doomed(host: Host) -> Doomed:
     gone = "Its key is refused at once. What its tools reported that they used is kept."
     at = f"/hosts/{host.id}"
     return Doomed("host", host.fqdn, gone, f"{at}/delete", at)
+
+
+def _traits(now: dt.datetime) -> Mapping[Trait, HostFilter]:
+    return {
+        "": HostFilter(),
+        "behind": HostFilter(behind=True),
+        "silent": HostFilter(silent_since=now - STALE_AFTER),
+        "open": HostFilter(window_open_at=now),
+        "insecure": HostFilter(insecure=True),
+    }
 
 
 def _switches(form: Form) -> dict[str, bool]:

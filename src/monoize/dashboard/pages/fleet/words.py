@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from monoize.control.fleet.model.alerts import AlertKind
+from monoize.control.fleet.model.alerts import STALE_AFTER, AlertKind
 from monoize.control.fleet.model.hosts import Host
 from monoize.control.fleet.model.payloads import Origin
 from monoize.control.fleet.model.pools import PoolMode, Validation
@@ -17,8 +17,6 @@ class Said(NamedTuple):
     text: str
     tone: str
 
-
-_SILENT_FOR: Final = dt.timedelta(days=7)
 
 ALERTS: Final[Mapping[AlertKind, str]] = {
     "stale_host": "Silent for a week",
@@ -68,6 +66,6 @@ def host_said(host: Host, now: dt.datetime) -> Said:
         return Said("expired", "off")
     if not host.is_provisioned:
         return Said("not installed yet", "busy")
-    if host.last_seen_at is None or now - host.last_seen_at > _SILENT_FOR:
+    if host.last_seen_at is None or now - host.last_seen_at > STALE_AFTER:
         return Said("silent", "warn")
     return Said("active", "good")

@@ -39,5 +39,5 @@ def routing_ways(person: Person) -> list[tuple[str, str]]:
 
 def service_ways(service_id: int) -> list[tuple[str, str]]:
     at = f"/services/{service_id}"
-    names = ("Logs", "Releases", "Builds", "Routes", "Environment", "Settings")
+    names = ("Logs", "Releases", "Builds", "Routes", "Links", "Environment", "Exec", "Settings")
     return [("Overview", at), *((name, f"{at}/{name.lower()}") for name in names)]

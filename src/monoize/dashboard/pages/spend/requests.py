@@ -16,9 +16,10 @@ from monoize.control.edge.house import House
 from monoize.control.edge.windows import moment_window
 from monoize.control.edge.wire import STORABLE, Page, Window
 from monoize.control.identity.actions import names
-from monoize.control.ledger.actions import requests
+from monoize.control.ledger.actions import captures, requests
 from monoize.control.ledger.api.requests import RequestId
 from monoize.control.ledger.model.requests import Explanation, LoggedRequest, RequestFilter, Status
+from monoize.control.ledger.services import ledger_of
 from monoize.dashboard import charts
 from monoize.dashboard.format import milliseconds
 from monoize.dashboard.forms import Form
@@ -108,6 +109,7 @@ async def explain(
         said=why.told(found),
         spans=_spans(found),
         tokens=_tokens(found.request),
+        is_kept=person.may("captures.read") and await captures.is_kept(ledger_of(request).captures, request_id),
     )
 
 
