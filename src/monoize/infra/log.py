@@ -42,3 +42,5 @@ def configure(level: str, style: Literal["console", "json"]) -> None:
     )
     # Libraries log through the standard module: only what is worth an operator's look passes.
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
+    # It passes on what MySQL notes, such as that something did not exist which was to be dropped if it did.
+    logging.getLogger("asyncmy").setLevel(logging.ERROR)
