@@ -19,6 +19,7 @@ from support.engines import open_scratch
 from support.house import Client, RunningHouse, open_house, test_settings
 
 from monoize.base.clock import utc_now
+from monoize.main.garbage import collect_seldom
 
 WORK: Final = Path(__file__).parents[1] / ".work"
 ENGINES: Final = ("sqlite", "postgresql")
@@ -111,6 +112,7 @@ async def filled_and_measured(dsn: str, folder: Path) -> dict[str, list[Took]]:
         started = time.perf_counter()
         await fill(house, root, LARGE, utc_now())
         print(f"filled in {time.perf_counter() - started:.0f} s: {LARGE}")
+        collect_seldom()
         return await measured(house, root)
 
 

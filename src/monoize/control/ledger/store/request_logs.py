@@ -131,12 +131,14 @@ async def with_request_ids(tx: Tx, request_ids: Collection[str]) -> Sequence[Log
 
 async def newest(tx: Tx, request_id: str, *, user_id: str | None) -> RequestRecord | None:
     """Of this user, or of anybody."""
-    query = select(request_logs).where(_columns.request_id == request_id).order_by(*_newest_first).limit(1)
+    # Of one id there are hardly two; asked for in order, an engine may look through all that are newer.
+    query = select(request_logs).where(_columns.request_id == request_id)
     if user_id is not None:
         query = query.where(_columns.user_id == user_id)
-    row = (await tx.execute(query)).mappings().one_or_none()
-    if row is None:
+    found = (await tx.execute(query)).mappings().all()
+    if not found:
         return None
+    row = max(found, key=lambda row: (row["created_at_unix_ms"], row["id"]))
     return RequestRecord(
         request=_request({column.name: row[column.name] for column in _shown}),
         provider_id=row["provider_id"],
