@@ -21,6 +21,7 @@ from monoize.infra.spool import Entry, Spool
 log = structlog.get_logger(__name__)
 
 BATCH_MOST: Final = 2000
+CROWD: Final = 200
 REST_S: Final = 1.0
 
 
@@ -80,8 +81,10 @@ class Handover:
         return len(left)
 
     async def post_all(self) -> None:
+        """What waits now, and what comes meanwhile if that is a crowd: many small batches cost more than a few."""
         posted: Entry | None = None
-        while entries := await self._spool.oldest(BATCH_MOST, posted=posted):
+        most = BATCH_MOST
+        while entries := await self._spool.oldest(most, posted=posted):
             async with self._posting:
                 rejected = await self._books.post(entries)
                 places = {each.place for each in rejected}
@@ -91,7 +94,7 @@ class Handover:
                 entry = entries[each.place]
                 log.error("charge_set_aside", request_id=entry.id, reason=each.reason)
                 await self._spool.set_aside(entry, each.reason)
-            posted = entries[-1]
+            posted, most = entries[-1], BATCH_MOST if len(entries) >= CROWD else 0
 
 
 def _settled(entry: Entry) -> tuple[str, dict[str, int]]:

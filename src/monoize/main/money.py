@@ -24,7 +24,7 @@ from monoize.main.above import Above
 
 log = structlog.get_logger(__name__)
 
-HANDOVER_EVERY_S: Final = 0.05
+HANDOVER_EVERY_S: Final = 0.1
 REFRESH_EVERY_S: Final = 0.2
 DOUBT_EVERY_S: Final = 30
 SWEEP_EVERY_S: Final = 5

@@ -120,9 +120,13 @@ def _known_part(
 
 
 def _of_text(part: Json) -> Json:
-    """Lists that are always there, and nearly always empty, say nothing."""
+    """Lists that are always there and nearly always empty say nothing, nor does what is none of them."""
     extra = fields.rest(part, ("type", "text"))
-    return {name: value for name, value in extra.items() if name not in ("annotations", "logprobs") or value}
+    return {
+        name: value
+        for name, value in extra.items()
+        if name not in ("annotations", "logprobs") or (isinstance(value, list) and value)
+    }
 
 
 def _reasoning(item: Json, at: str) -> Node | None:
